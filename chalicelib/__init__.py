@@ -1,0 +1,1 @@
+"""Tracklane: what VideoSDK recorded, complete and on one clock. The rooms are described in the README."""

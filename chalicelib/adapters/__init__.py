@@ -1,0 +1,1 @@
+"""The walls: one file per neighbour, each answering to a port."""

@@ -1,0 +1,1 @@
+"""What is true: values in, values out. Standard library only, no clock, no environment, no I/O."""

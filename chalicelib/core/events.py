@@ -1,0 +1,395 @@
+"""The facts: frozen, in the past tense, written once.
+
+A fact's identity is what it says, not when we heard it: its type and the fields named in `SAME_IF`.
+So a repeated delivery, a retried function and two racing ones all meet the same conditional write.
+`at` is epoch milliseconds on our clock, when we learned of it.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, get_args
+
+from chalicelib.core.ids import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What happened. The subject it belongs to, a recording or a session, is the ledger's to keep."""
+
+    SAME_IF: ClassVar[tuple[str, ...]] = ()
+
+    at: int
+
+    @property
+    def identity(self) -> str:
+        """Equal for two tellings of the same fact."""
+        said = [_spelled(getattr(self, name)) for name in self.SAME_IF]
+        return "#".join([type(self).__name__, *said])
+
+
+# --- what we asked of VideoSDK, and how it answered ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingRequested(Event):
+    """We are about to ask VideoSDK to start. Written before the call."""
+
+    room_id: str
+    participant_id: str
+    kind: Kind
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartAccepted(Event):
+    """VideoSDK answered that it started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRefused(Event):
+    """Nothing was started: VideoSDK said no, or was never reached."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartUnconfirmed(Event):
+    """The start may or may not have been done: the answer was lost, late or unreadable."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequested(Event):
+    """We are about to ask VideoSDK to stop."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopAccepted(Event):
+    """VideoSDK answered that it stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopUnneeded(Event):
+    """VideoSDK answered that nothing was running: it had ended by itself, or never began."""
+
+    SAME_IF = ("message",)
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopUnconfirmed(Event):
+    """The stop may or may not have been done."""
+
+    reason: str
+
+
+# --- what VideoSDK told us by webhook -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told(Event):
+    SAME_IF = ("session_id",)
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarting(_Told):
+    """`participant-track-recording-starting`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarted(_Told):
+    """`participant-track-recording-started`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStopping(_Told):
+    """`participant-track-recording-stopping`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStopped(_Told):
+    """`participant-track-recording-stopped`, with the paths of its files as they were told.
+
+    Whether one comes per recording or per file is undocumented, so the files are part of what it says.
+    """
+
+    SAME_IF = ("session_id", "files")
+
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFailed(_Told):
+    """`participant-track-recording-failed`; it gives no reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddHeard(Event):
+    """A delivery that VideoSDK signed and we do not understand, or that disagrees with its recording."""
+
+    SAME_IF = ("body_sha256",)
+
+    webhook_type: str
+    reason: str
+    body_sha256: str
+    body: str
+
+
+# --- what VideoSDK's list said when we asked ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingListed(Event):
+    """VideoSDK's list has the recording, still running."""
+
+    SAME_IF = ("listed_id",)
+
+    listed_id: str
+    session_id: str
+    start_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingEnded(Event):
+    """VideoSDK's list has the recording, ended, with these files: the second witness of completeness."""
+
+    SAME_IF = ("listed_id", "files")
+
+    listed_id: str
+    session_id: str
+    start_at: int
+    end_at: int
+    files: tuple[str, ...]
+
+
+# --- what came into the bucket --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentStored(Event):
+    """A delivered file was read whole and its repaired copy written.
+
+    `start_at` is the first packet's place on the epoch clock, `clock` where that was taken from and
+    `uncertainty_ms` how far it may be off. `holes` are stretches inside the file without media, as
+    [start_ms, end_ms] from `start_at`. `tail_lost` says that the file ends in the middle of something.
+    """
+
+    SAME_IF = ("key", "etag")
+
+    key: str
+    etag: str
+    bytes: int
+    session_id: str
+    participant_id: str
+    kind: Kind
+    file: str
+    start_at: int
+    duration_ms: int
+    clock: str
+    uncertainty_ms: int
+    codec: str
+    width: int | None
+    height: int | None
+    resolutions: tuple[tuple[int, int, int], ...]
+    holes: tuple[tuple[int, int], ...]
+    tail_lost: bool
+    repaired_key: str
+    repaired_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRejected(Event):
+    """A delivered file is kept where it lies and not processed: it is not what it claims to be."""
+
+    SAME_IF = ("key", "etag")
+
+    key: str
+    etag: str
+    bytes: int
+    session_id: str
+    participant_id: str
+    kind: Kind
+    file: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectMisplaced(Event):
+    """An object appeared under the watched prefix whose key names no segment."""
+
+    SAME_IF = ("key",)
+
+    key: str
+    reason: str
+
+
+# --- what did not come ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentOverdue(Event):
+    """An announced file was not in the bucket when the grace period was over."""
+
+    SAME_IF = ("file",)
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOverdue(Event):
+    """VideoSDK's list did not confirm the end when the grace period was over."""
+
+    reason: str
+
+
+# --- sessions -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted(Event):
+    """`session-started`."""
+
+    room_id: str
+    start_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(Event):
+    """`session-ended`. `end_at` is None where the told time is no time (the documents show minute 60)."""
+
+    room_id: str
+    end_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantJoined(Event):
+    """`participant-joined`. It carries no time: a second joining of the same name says the same."""
+
+    SAME_IF = ("participant_id", "name")
+
+    room_id: str
+    participant_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantLeft(Event):
+    """`participant-left`."""
+
+    SAME_IF = ("participant_id",)
+
+    room_id: str
+    participant_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantListed(Event):
+    """VideoSDK's session has this presence of a participant. `end_at` is None while it is not known."""
+
+    SAME_IF = ("participant_id", "start_at", "end_at")
+
+    participant_id: str
+    name: str
+    start_at: int
+    end_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishRequested(Event):
+    """Somebody wants the session's products now."""
+
+    SAME_IF = ("at",)
+
+    by: str
+
+
+# --- what we concluded and made: derived, so they never count as news about the meeting -----------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictReached(Event):
+    """A recording's verdict, as it was when this much was known."""
+
+    SAME_IF = ("complete", "digest")
+
+    complete: bool
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactMade(Event):
+    """A file that we made. `start` and `end` are epoch milliseconds of what it shows."""
+
+    SAME_IF = ("key",)
+
+    product: str
+    key: str
+    content_type: str
+    bytes: int
+    participant_id: str | None
+    kind: Kind | None
+    source: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestMade(Event):
+    """A session's manifest was written; the `ready` event carries its key."""
+
+    SAME_IF = ("key",)
+
+    key: str
+    bytes: int
+    complete: bool
+
+
+DERIVED = (VerdictReached, ArtifactMade, ManifestMade)
+_TYPES = {
+    told.__name__: told
+    for told in (
+        RecordingRequested, StartAccepted, StartRefused, StartUnconfirmed,
+        StopRequested, StopAccepted, StopUnneeded, StopUnconfirmed,
+        RecordingStarting, RecordingStarted, RecordingStopping, RecordingStopped, RecordingFailed, OddHeard,
+        RecordingListed, RecordingEnded,
+        SegmentStored, SegmentRejected, ObjectMisplaced, SegmentOverdue, EndOverdue,
+        SessionStarted, SessionEnded, ParticipantJoined, ParticipantLeft, ParticipantListed, FinishRequested,
+        VerdictReached, ArtifactMade, ManifestMade,
+    )
+}  # fmt: skip
+
+
+def to_record(event: Event) -> dict[str, Any]:
+    """A fact as plain JSON values, its type under `type`."""
+    return {"type": type(event).__name__, **asdict(event)}
+
+
+def from_record(record: dict[str, Any]) -> Event:
+    """The fact that `to_record` gave this record for; fields that are not the type's are passed over."""
+    told = _TYPES[record["type"]]
+    return told(**{f.name: _restored(f.type, record[f.name]) for f in fields(told)})
+
+
+def _spelled(value: object) -> str:
+    """A value as an identity's part: short and free of `#`, whatever came in from outside."""
+    text = str(value)
+    if len(text) <= 64 and "#" not in text:
+        return text
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _restored(annotation: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_restored(None, item) for item in value)
+    if value is not None and (annotation is Kind or Kind in get_args(annotation)):
+        return Kind(value)
+    return value
+

@@ -1,0 +1,170 @@
+"""What an id may look like, and the grammar of the keys that objects lie under.
+
+VideoSDK delivers to `{bucketDirPath}/{sessionId}/{participantId}/{kind}/{file}`; we send a
+`bucketDirPath` that ends in the recording's id, so the id comes back in the key. How VideoSDK joins
+the two is undocumented: a key is read from its last four parts, and empty parts, leading slashes and
+anything between are tolerated.
+"""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.core.errors import Invalid
+
+
+class Kind(StrEnum):
+    """What VideoSDK can record of a participant."""
+
+    AUDIO = "audio"
+    VIDEO = "video"
+    SCREEN_AUDIO = "screen_audio"
+    SCREEN_VIDEO = "screen_video"
+
+
+KINDS = tuple(kind.value for kind in Kind)
+
+_RECORDING_ID = re.compile(r"rec-[0-9a-f]{32}")
+_EXTERNAL_ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.@:+=~-]{1,128}")
+_PLAIN_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_STAMP = re.compile(r"(?<!\d)(\d{13})(?=\.[A-Za-z0-9]+$)")
+
+
+def is_recording_id(text: str) -> bool:
+    """Whether the text has the form of an id that `recording_id` mints."""
+    return _RECORDING_ID.fullmatch(text) is not None
+
+
+def recording_id(random: bytes) -> str:
+    """The id of a new recording, from 16 random bytes."""
+    return f"rec-{random.hex()}"
+
+
+def unannounced_id(session_id: str, participant_id: str, kind: str) -> str:
+    """The id of the recording that unannounced segments of one kind of one participant belong to."""
+    told = "\0".join((session_id, participant_id, kind)).encode()
+    return f"rec-{hashlib.sha256(told).hexdigest()[:32]}"
+
+
+def external_id(text: object, field: str) -> str:
+    """A room's, session's or participant's id as VideoSDK has it; `Invalid` when it can not be one."""
+    if isinstance(text, str) and _EXTERNAL_ID.fullmatch(text):
+        return text
+    raise Invalid(
+        f"invalid_{_snake(field)}",
+        f"{field} is not an id",
+        field,
+        "1 to 128 of the characters A-Z a-z 0-9 _ . @ : + = ~ -, and not dots alone",
+    )
+
+
+def known_recording_id(text: object, field: str = "recordingId") -> str:
+    """An id of the form that we mint; `Invalid` otherwise."""
+    if isinstance(text, str) and is_recording_id(text):
+        return text
+    raise Invalid("invalid_recording_id", f"{field} is not a recording's id", field, "rec- and 32 of 0-9 a-f")
+
+
+def tag(key: bytes, recording_id: str) -> str:
+    """What proves that a webhook URL was made by us: a keyed hash of the recording's id."""
+    return hmac.new(key, recording_id.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def webhook_token(key: bytes, recording_id: str) -> str:
+    """The last part of a recording's webhook URL."""
+    return f"{recording_id}.{tag(key, recording_id)}"
+
+
+def recording_of_token(key: bytes, token: str) -> str | None:
+    """The recording whose webhook URL ends in this token, or None when we never made that URL."""
+    claimed, _, given = token.partition(".")
+    if not is_recording_id(claimed):
+        return None
+    return claimed if hmac.compare_digest(given.encode("utf-8", "surrogatepass"), tag(key, claimed).encode()) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a delivered object belongs. `stamp_at` is the epoch-millisecond stamp of its file name."""
+
+    recording_id: str
+    announced: bool
+    session_id: str
+    participant_id: str
+    kind: Kind
+    file: str
+    stamp_at: int | None
+
+
+def place(key: str, bucket_dir_path: str) -> Place:
+    """Read a delivered object's key; `Invalid` when it names no segment under `bucket_dir_path`."""
+    parts = [part for part in key.split("/") if part]
+    prefix = [part for part in bucket_dir_path.split("/") if part]
+    if parts[: len(prefix)] != prefix:
+        raise _misplaced(key, f"keys under {bucket_dir_path}/")
+    rest = parts[len(prefix) :]
+    if len(rest) < 4 or rest[-2] not in KINDS or ".." in rest:
+        raise _misplaced(key, f"{bucket_dir_path}/…/{{sessionId}}/{{participantId}}/{{kind}}/{{file}}")
+    session_id, participant_id, kind, file = rest[-4:]
+    minted = next((part for part in rest[:-4] if is_recording_id(part)), None)
+    return Place(
+        recording_id=minted or unannounced_id(session_id, participant_id, kind),
+        announced=minted is not None,
+        session_id=session_id,
+        participant_id=participant_id,
+        kind=Kind(kind),
+        file=file,
+        stamp_at=stamp(file),
+    )
+
+
+def stamp(file: str) -> int | None:
+    """The 13-digit epoch-millisecond stamp before a file's extension (docs: fetch-all-track-recording)."""
+    found = _STAMP.search(file)
+    return int(found.group(1)) if found else None
+
+
+def file_name(path: str) -> str:
+    """The last part of a path, which is all that webhook, list and bucket agree upon."""
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def safe_part(text: str) -> str:
+    """A key part that stands for any text: the text itself where it is plain, else a hash behind `~`."""
+    if _PLAIN_PART.fullmatch(text):
+        return text
+    return f"~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
+def input_digest(bucket: str, key: str, etag: str, recipe: str) -> str:
+    """What an artifact's key is computed from: the exact input and the recipe that it was made by."""
+    told = "\0".join((bucket, key, etag.strip('"'), recipe)).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(told).hexdigest()[:16]
+
+
+def artifact_key(where: Place, product: str, digest: str, extension: str) -> str:
+    """Where an artifact of one segment lies in the output bucket."""
+    return "/".join(
+        (
+            "sessions",
+            safe_part(where.session_id),
+            safe_part(where.participant_id),
+            where.kind,
+            f"{product}-{where.stamp_at or 'unstamped'}-{digest}.{extension}",
+        )
+    )
+
+
+def manifest_key(session_id: str, digest: str) -> str:
+    """Where a session's manifest lies in the output bucket; other content, other key."""
+    return f"sessions/{safe_part(session_id)}/manifest-{digest}.json"
+
+
+def _misplaced(key: str, expected: str) -> Invalid:
+    return Invalid("misplaced_key", f"the key {key!r} names no segment", "key", expected)
+
+
+def _snake(field: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", field).lower()

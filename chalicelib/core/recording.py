@@ -1,0 +1,212 @@
+"""One start-to-stop of one kind of one participant: all that is asked of its facts.
+
+Rule of this file: facts are a set. Nothing here may depend on the order in which they were heard.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from chalicelib.core import events as e
+from chalicelib.core.ids import Kind, file_name
+from chalicelib.core.verdict import Finding, Verdict
+
+
+class Phase(StrEnum):
+    """How far a recording has come."""
+
+    REQUESTED = "requested"
+    STARTING = "starting"
+    RECORDING = "recording"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DONE = "done"
+    FAILED = "failed"
+
+
+# The first row of which a fact is known decides the phase.
+SAYS: dict[type[e.Event], Phase] = {
+    e.StartRefused: Phase.FAILED,
+    e.RecordingFailed: Phase.FAILED,
+    e.RecordingEnded: Phase.STOPPED,
+    e.RecordingStopped: Phase.STOPPED,
+    e.EndOverdue: Phase.STOPPED,
+    e.RecordingStopping: Phase.STOPPING,
+    e.StopAccepted: Phase.STOPPING,
+    e.StopUnneeded: Phase.STOPPING,
+    e.StopUnconfirmed: Phase.STOPPING,
+    e.StopRequested: Phase.STOPPING,
+    e.RecordingStarted: Phase.RECORDING,
+    e.RecordingListed: Phase.RECORDING,
+    e.SegmentStored: Phase.RECORDING,
+    e.SegmentRejected: Phase.RECORDING,
+    e.RecordingStarting: Phase.STARTING,
+    e.StartAccepted: Phase.STARTING,
+    e.StartUnconfirmed: Phase.REQUESTED,
+    e.RecordingRequested: Phase.REQUESTED,
+}
+
+ENDED = frozenset({Phase.STOPPED, Phase.DONE, Phase.FAILED})
+PHASES = tuple(phase.value for phase in Phase)
+
+type Delivered = e.SegmentStored | e.SegmentRejected
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All that is known of one recording."""
+
+    recording_id: str
+    facts: frozenset[e.Event]
+
+    @classmethod
+    def of(cls, recording_id: str, facts: Iterable[e.Event]) -> "Recording":
+        """The recording that these facts tell of."""
+        return cls(recording_id, frozenset(facts))
+
+    def told(self, *types: type[e.Event]) -> list[e.Event]:
+        """The facts of these types, in the order in which they were heard."""
+        return sorted((f for f in self.facts if isinstance(f, types)), key=lambda f: (f.at, f.identity))
+
+    @cached_property
+    def requested(self) -> e.RecordingRequested | None:
+        """Our own request, or None for a recording that was never ours."""
+        return next((f for f in self.facts if isinstance(f, e.RecordingRequested)), None)
+
+    @cached_property
+    def phase(self) -> Phase:
+        """How far it has come."""
+        known = {type(fact) for fact in self.facts}
+        says = next((phase for kind, phase in SAYS.items() if kind in known), Phase.REQUESTED)
+        return Phase.DONE if says is Phase.STOPPED and self.verdict.settled else says
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is being recorded."""
+        return self.phase in ENDED
+
+    @cached_property
+    def session_id(self) -> str | None:
+        """The session it belongs to, once anybody has named it; the same whoever spoke first."""
+        named = {s for f in self.facts if (s := getattr(f, "session_id", None)) is not None}
+        return min(named, default=None)
+
+    @property
+    def room_id(self) -> str | None:
+        """The room, where we asked for the recording."""
+        return self.requested.room_id if self.requested else None
+
+    @cached_property
+    def participant_id(self) -> str | None:
+        """Whom it records."""
+        return self.requested.participant_id if self.requested else self._of_deliveries("participant_id")
+
+    @cached_property
+    def kind(self) -> Kind | None:
+        """What it records of them."""
+        if self.requested:
+            return self.requested.kind
+        named = self._of_deliveries("kind")
+        return Kind(named) if named else None
+
+    def _of_deliveries(self, name: str) -> str | None:
+        return min((str(getattr(fact, name)) for fact in self.delivered.values()), default=None)
+
+    @cached_property
+    def delivered(self) -> dict[str, Delivered]:
+        """The newest delivery of each file, by file name: an object may be overwritten."""
+        found = self.told(e.SegmentStored, e.SegmentRejected)
+        return {f.file: f for f in found if isinstance(f, e.SegmentStored | e.SegmentRejected)}
+
+    @property
+    def segments(self) -> list[e.SegmentStored]:
+        """The segments that can be used, in the order of the clock."""
+        stored = [f for f in self.delivered.values() if isinstance(f, e.SegmentStored)]
+        return sorted(stored, key=lambda f: (f.start_at, f.file))
+
+    @property
+    def expected(self) -> frozenset[str]:
+        """The names of the files that a webhook or VideoSDK's list said there are."""
+        return frozenset(
+            file_name(path)
+            for fact in self.facts
+            if isinstance(fact, e.RecordingStopped | e.RecordingEnded)
+            for path in fact.files
+        )
+
+    @property
+    def awaited(self) -> frozenset[str]:
+        """Expected files that are neither here nor given up."""
+        overdue = {f.file for f in self.facts if isinstance(f, e.SegmentOverdue)}
+        return self.expected - self.delivered.keys() - overdue
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether VideoSDK's list has confirmed the end."""
+        return any(isinstance(f, e.RecordingEnded) for f in self.facts)
+
+    @property
+    def told_ended(self) -> bool:
+        """Whether somebody else than we said that it ended."""
+        return bool(self.told(e.RecordingStopped, e.RecordingEnded, e.EndOverdue))
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Complete and proven by two witnesses, or what is missing and why."""
+        missing = tuple(self._missing())
+        return Verdict(self._settled(), missing, tuple(self._odd()))
+
+    def _settled(self) -> bool:
+        if self.requested is None:
+            return bool(self.delivered)
+        if self.told(e.StartRefused):
+            return True
+        proven = self.confirmed or bool(self.told(e.EndOverdue))
+        return proven and not self.awaited
+
+    def _missing(self) -> Iterable[Finding]:
+        for refusal in self.told(e.StartRefused):
+            assert isinstance(refusal, e.StartRefused)
+            yield self._finding("start_refused", detail=refusal.message)
+        if self.told(e.RecordingFailed):
+            yield self._finding("failed")
+        for file in sorted(self.expected - self.delivered.keys()):
+            yield self._finding("not_delivered" if file not in self.awaited else "still_open", file)
+        for fact in sorted(self.delivered.values(), key=lambda f: f.file):
+            if isinstance(fact, e.SegmentRejected):
+                yield self._finding("rejected", fact.file, fact.reason)
+            elif fact.tail_lost:
+                yield self._finding("tail_lost", fact.file)
+        if self._unproven:
+            yield self._finding("unproven")
+
+    @property
+    def _unproven(self) -> bool:
+        """Given up on: the list never confirmed an end, and no webhook told one either."""
+        given_up = bool(self.told(e.EndOverdue)) and not self.told(e.RecordingStopped, e.RecordingEnded)
+        return given_up and not self.told(e.StartRefused, e.RecordingFailed)
+
+    def _odd(self) -> Iterable[Finding]:
+        if self.requested is None:
+            yield self._finding("unannounced")
+        if self.told(e.EndOverdue) and not self.confirmed and self.told(e.RecordingStopped):
+            yield self._finding("unconfirmed_by_list")
+        if self.told(e.RecordingStopped, e.RecordingEnded) and not self.expected and not self.delivered:
+            yield self._finding("no_segments")
+        for fact in self.told(e.OddHeard):
+            assert isinstance(fact, e.OddHeard)
+            yield self._finding("odd_delivery", detail=f"{fact.webhook_type}: {fact.reason}")
+        for delivered in sorted(self.delivered.values(), key=lambda f: f.file):
+            yield from self._odd_of(delivered)
+
+    def _odd_of(self, fact: Delivered) -> Iterable[Finding]:
+        if self.requested and self.told_ended and self.expected and fact.file not in self.expected:
+            yield self._finding("unlisted_file", fact.file)
+        if self.requested and (fact.participant_id, fact.kind) != (self.participant_id, self.kind):
+            yield self._finding("disagrees", fact.file, f"{fact.participant_id}/{fact.kind}")
+        if isinstance(fact, e.SegmentStored) and fact.clock != "stamp":
+            yield self._finding("uncertain_clock", fact.file, f"by {fact.clock}, ±{fact.uncertainty_ms} ms")
+
+    def _finding(self, reason: str, file: str | None = None, detail: str | None = None) -> Finding:
+        return Finding(reason, self.recording_id, self.participant_id, self.kind, file, detail)

@@ -1,0 +1,71 @@
+"""One sitting in a room: its recordings, its people, and the verdict on all of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from chalicelib.core import events as e
+from chalicelib.core.recording import Recording
+from chalicelib.core.timeline import Span, extent
+from chalicelib.core.verdict import Verdict, joined
+
+
+@dataclass(frozen=True)
+class Session:
+    """All that is known of one session. `facts` are the session's own; each recording has its own."""
+
+    session_id: str
+    facts: frozenset[e.Event]
+    recordings: tuple[Recording, ...]
+
+    @classmethod
+    def of(
+        cls, session_id: str, facts: Iterable[e.Event], recordings: Mapping[str, Iterable[e.Event]]
+    ) -> "Session":
+        """The session that these facts tell of; `recordings` maps ids to their facts."""
+        known = (Recording.of(rid, told) for rid, told in sorted(recordings.items()))
+        return cls(session_id, frozenset(facts), tuple(known))
+
+    @cached_property
+    def room_id(self) -> str | None:
+        """The room, as the first to name it."""
+        ours = [r.room_id for r in self.recordings if r.room_id]
+        told = [room for f in self.facts if (room := getattr(f, "room_id", None))]
+        return min(ours or told, default=None)
+
+    @cached_property
+    def extent(self) -> Span:
+        """From session zero to the end, on the epoch clock."""
+        return extent(segment for recording in self.recordings for segment in recording.segments)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Participants' names by id, where somebody told them."""
+        heard = sorted(
+            (f for f in self.facts if isinstance(f, e.ParticipantJoined | e.ParticipantListed)),
+            key=lambda f: (f.at, f.identity),
+        )
+        return {fact.participant_id: fact.name for fact in heard}
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The verdict on every recording of the session."""
+        return joined([recording.verdict for recording in self.recordings])
+
+    @property
+    def known(self) -> int:
+        """How many facts this knowledge rests on; it only grows, so more is newer."""
+        counted = [f for f in self.facts if not isinstance(f, e.DERIVED)]
+        return len(counted) + sum(weight(recording.facts) for recording in self.recordings)
+
+    @property
+    def made(self) -> list[e.ArtifactMade]:
+        """The artifacts that were made of it so far."""
+        found = [f for r in self.recordings for f in r.facts if isinstance(f, e.ArtifactMade)]
+        found += [f for f in self.facts if isinstance(f, e.ArtifactMade)]
+        return sorted(found, key=lambda f: (f.product, f.start, f.key))
+
+
+def weight(facts: Iterable[e.Event]) -> int:
+    """How many of these facts are news about the meeting, not our own conclusions."""
+    return sum(1 for fact in facts if not isinstance(fact, e.DERIVED))

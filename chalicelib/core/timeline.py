@@ -1,0 +1,59 @@
+"""All tracks of a session on one clock, in whole milliseconds. Spans are half-open: [start, end)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chalicelib.core.events import SegmentStored
+
+# Where a segment's start was taken from, and how far that may be off, in milliseconds. The file name's
+# stamp is inferred to be the segment's start; its accuracy is undocumented.
+CLOCKS = {"stamp": 100, "last_modified": 5_000}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of time on some clock; its user says which."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if self.start > self.end:
+            raise ValueError(f"a span cannot end before it starts: {self}")
+
+
+def starts(stamp_at: int | None, first_ms: int, modified_at: int, duration_ms: int) -> tuple[int, str, int]:
+    """A segment's start in epoch milliseconds, the clock it came from, and that clock's uncertainty.
+
+    `first_ms` is the first packet's own timestamp, `modified_at` when the bucket got the object.
+    """
+    if stamp_at is not None:
+        return stamp_at + first_ms, "stamp", CLOCKS["stamp"]
+    return modified_at - duration_ms, "last_modified", CLOCKS["last_modified"]
+
+
+def span_of(segment: SegmentStored) -> Span:
+    """A segment's span on the epoch clock."""
+    return Span(segment.start_at, segment.start_at + segment.duration_ms)
+
+
+def gaps(spans: Iterable[Span], whole: Span) -> list[Span]:
+    """What of `whole` none of the spans covers: with them it makes `whole`, without overlap."""
+    found, cursor = [], whole.start
+    for span in sorted(spans):
+        if span.start > cursor:
+            found.append(Span(cursor, min(span.start, whole.end)))
+        cursor = max(cursor, span.end)
+        if cursor >= whole.end:
+            return found
+    if cursor < whole.end:
+        found.append(Span(cursor, whole.end))
+    return found
+
+
+def extent(segments: Iterable[SegmentStored]) -> Span:
+    """From session zero, the earliest segment's start, to the latest end; on the epoch clock."""
+    spans = [span_of(segment) for segment in segments]
+    if not spans:
+        return Span(0, 0)
+    return Span(min(span.start for span in spans), max(span.end for span in spans))

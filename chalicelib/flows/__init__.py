@@ -1,0 +1,1 @@
+"""What happens: one module per journey. Read, ask the core, write down, act."""

@@ -1,0 +1,292 @@
+"""What the flows ask of the world. Each protocol has one adapter and one fake, held to the same contract."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from chalicelib.core.events import Event, RecordingRequested
+from chalicelib.core.heads import RecordingHead, SessionHead
+
+
+def recording_subject(recording_id: str) -> str:
+    """The ledger's name of a recording's facts."""
+    return f"recording#{recording_id}"
+
+
+def session_subject(session_id: str) -> str:
+    """The ledger's name of a session's own facts."""
+    return f"session#{session_id}"
+
+
+class Ledger(Protocol):
+    """The memory: a set of facts for each subject."""
+
+    def append(self, subject: str, event: Event) -> bool:
+        """Write a fact down, durably; False when the ledger has it already."""
+        ...
+
+    def read(self, subject: str) -> tuple[Event, ...]:
+        """All facts of a subject, read consistently, in the order in which they were heard."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A recording about to begin. `over` is the ended recording that held its slot before, if any."""
+
+    recording_id: str
+    requested: RecordingRequested
+    over: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An Idempotency-Key's first use: by whom, for which body, and the recordings it began."""
+
+    owner: str
+    key: str
+    body_digest: str
+    recording_ids: tuple[str, ...]
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Nothing was written, for these reasons: slots held by other recordings, or a claim made before."""
+
+    holders: dict[str, str]
+    claim: Claim | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a listed recording has to match; None matches all."""
+
+    room_id: str | None = None
+    session_id: str | None = None
+    participant_id: str | None = None
+    kind: str | None = None
+    phase: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page[Item]:
+    """One page of a list, and where the next begins."""
+
+    items: list[Item]
+    cursor: str | None
+
+
+class Catalog(Protocol):
+    """What is derived from the ledger for finding things, and the slots that keep recordings apart.
+
+    A slot is one kind of one participant of one room; it holds its latest recording.
+    """
+
+    def open(self, openings: Sequence[Opening], claim: Claim | None) -> Taken | None:
+        """Write all intents, heads, slots and the claim at once, or nothing and say why."""
+        ...
+
+    def answer(self, claim: Claim) -> None:
+        """Keep the answer that the claim's request got."""
+        ...
+
+    def holder(self, room_id: str, participant_id: str, kind: str) -> str | None:
+        """The latest recording in a slot, read consistently."""
+        ...
+
+    def keep_recording(self, head: RecordingHead) -> bool:
+        """Keep a recording's head, and link it to its session; False when a newer one is there."""
+        ...
+
+    def keep_session(self, head: SessionHead) -> bool:
+        """Keep a session's head; False when one that knows as much or more is there already."""
+        ...
+
+    def session(self, session_id: str) -> SessionHead | None:
+        """A session's head, read consistently."""
+        ...
+
+    def of_session(self, session_id: str) -> list[RecordingHead]:
+        """The heads of all recordings linked to a session, read consistently."""
+        ...
+
+    def recordings(self, wanted: Filter, limit: int, cursor: str | None) -> Page[RecordingHead]:
+        """Recordings, newest first. `Invalid` on a cursor that is not ours."""
+        ...
+
+    def unsettled(self, limit: int, cursor: str | None) -> Page[RecordingHead]:
+        """Recordings of which something is still awaited, oldest first."""
+        ...
+
+    def sessions(self, room_id: str | None, limit: int, cursor: str | None) -> Page[SessionHead]:
+        """Sessions, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """VideoSDK did what we asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """VideoSDK did nothing: it said no, or was never reached. `code` is one of ours."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """Bytes were sent and no answer can be read: it may or may not have been done."""
+
+    reason: str
+
+
+type Outcome = Accepted | Declined | Unconfirmed
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A track recording as VideoSDK's list has it. `files` are paths as they were told."""
+
+    listed_id: str
+    session_id: str
+    participant_id: str
+    kind: str
+    start_at: int
+    end_at: int | None
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """One stay of a participant in a session, as VideoSDK has it."""
+
+    participant_id: str
+    name: str
+    start_at: int
+    end_at: int | None
+
+
+class Recorder(Protocol):
+    """VideoSDK's track recording. Questions raise `Unavailable`; commands return their outcome.
+
+    Declined codes: `participant_not_joined`, `no_active_session`, `room_not_found`, `not_started`,
+    `videosdk_refused`, `videosdk_unauthorized`, `videosdk_rate_limited`, `videosdk_unreachable`.
+    """
+
+    def start(
+        self, room_id: str, participant_id: str, kind: str, *, webhook_url: str, bucket_dir_path: str
+    ) -> Outcome:
+        """Ask for a track recording; never sent twice once bytes have left."""
+        ...
+
+    def stop(self, room_id: str, participant_id: str, kind: str) -> Outcome:
+        """Ask for its end."""
+        ...
+
+    def listed(
+        self, room_id: str, *, session_id: str | None = None, participant_id: str | None = None
+    ) -> Iterator[Listed]:
+        """Every track recording that VideoSDK has for these, over all pages."""
+        ...
+
+    def presences(self, session_id: str) -> list[Presence]:
+        """Who was in a session, and when."""
+        ...
+
+
+class Verifier(Protocol):
+    """Knows VideoSDK's public key."""
+
+    def verify(self, body: bytes, signature: str | None) -> None:
+        """Return when VideoSDK signed exactly these bytes; `Untrusted` or `Unavailable` otherwise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A stored object as it lies in a bucket."""
+
+    key: str
+    etag: str
+    bytes: int
+    modified_at: int
+
+
+class Reading(Protocol):
+    """An object being read once, from its beginning."""
+
+    object: Object
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Writing(Protocol):
+    """A file being written whose front is known last. Nothing is visible before `front`."""
+
+    def body(self, data: bytes) -> None:
+        """The next bytes of what follows the front."""
+        ...
+
+    def front(self, data: bytes) -> int:
+        """The bytes before the body; ends the file and returns its size. An equal key is not rewritten."""
+        ...
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        ...
+
+
+class Inbox(Protocol):
+    """The recordings bucket: only ever read."""
+
+    def read(self, key: str, etag: str | None = None) -> Reading:
+        """Open an object; `NotFound` when it is gone or is no longer the one with this etag."""
+        ...
+
+    def under(self, prefix: str) -> Iterator[Object]:
+        """Every object below a prefix."""
+        ...
+
+
+class Shelf(Protocol):
+    """The output bucket: keys are computed from inputs, objects never rewritten."""
+
+    def write(self, key: str, content_type: str) -> Writing:
+        """Begin a file."""
+        ...
+
+    def put(self, key: str, body: bytes, content_type: str) -> None:
+        """Store a small file whole, unless the key is there."""
+        ...
+
+    def read(self, key: str) -> Reading:
+        """Open a file; `NotFound` when it is not there."""
+        ...
+
+    def url(self, key: str, content_type: str) -> str:
+        """A short-lived address at which anybody who has it can GET the file."""
+        ...
+
+
+class Bell(Protocol):
+    """Tells other systems, at least once."""
+
+    def ready(self, told: dict[str, Any]) -> None:
+        """A session's manifest is there."""
+        ...
+
+
+class Work(Protocol):
+    """The queues behind the media functions."""
+
+    def ingest(self, keys: Iterable[str]) -> None:
+        """Have delivered objects processed whose events never came."""
+        ...
+
+    def make(self, steps: Iterable[dict[str, Any]]) -> None:
+        """Have these steps of a plan run."""
+        ...

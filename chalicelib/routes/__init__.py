@@ -1,0 +1,1 @@
+"""The doors: unpack, call one flow, pack."""
