@@ -93,7 +93,7 @@ class StopUnconfirmed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told(Event):
-    SAME_IF = ("session_id",)
+    SAME_IF: ClassVar[tuple[str, ...]] = ("session_id",)
 
     session_id: str
 
@@ -311,7 +311,7 @@ class FinishRequested(Event):
     by: str
 
 
-# --- what we concluded and made: derived, so they never count as news about the meeting -----------
+# --- what we made and concluded; conclusions never count as news ----------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,7 +352,7 @@ class ManifestMade(Event):
     complete: bool
 
 
-DERIVED = (VerdictReached, ArtifactMade, ManifestMade)
+CONCLUSIONS = (VerdictReached, ManifestMade)
 _TYPES = {
     told.__name__: told
     for told in (

@@ -55,8 +55,7 @@ class Session:
     @property
     def known(self) -> int:
         """How many facts this knowledge rests on; it only grows, so more is newer."""
-        counted = [f for f in self.facts if not isinstance(f, e.DERIVED)]
-        return len(counted) + sum(weight(recording.facts) for recording in self.recordings)
+        return weight(self.facts) + sum(weight(recording.facts) for recording in self.recordings)
 
     @property
     def made(self) -> list[e.ArtifactMade]:
@@ -67,5 +66,5 @@ class Session:
 
 
 def weight(facts: Iterable[e.Event]) -> int:
-    """How many of these facts are news about the meeting, not our own conclusions."""
-    return sum(1 for fact in facts if not isinstance(fact, e.DERIVED))
+    """How many of these facts are news, and not conclusions from the others."""
+    return sum(1 for fact in facts if not isinstance(fact, e.CONCLUSIONS))

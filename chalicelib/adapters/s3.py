@@ -1,0 +1,181 @@
+"""The two buckets: recordings, which are only read, and outputs, which are only added to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.core.errors import NotFound, Unavailable
+from chalicelib.core.ids import file_name
+from chalicelib.ports import Object, Reading, Writing
+
+CHUNK = 1 << 20
+PART = 8 << 20  # S3 takes parts of 5 MiB and more, 10,000 at most: files up to 80 GB
+_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412", "AccessDenied", "403"})
+_THERE = frozenset({"PreconditionFailed", "412"})
+
+
+@dataclass(frozen=True)
+class S3Inbox:
+    """Answers to the port `Inbox`. `client` is a boto3 S3 client."""
+
+    client: Any
+    bucket: str
+
+    def read(self, key: str, etag: str | None = None) -> Reading:
+        """One GET. Without s3:ListBucket a missing key answers 403, so that is `NotFound` as well."""
+        pinned = {"IfMatch": etag} if etag else {}
+        return _reading(self.client, self.bucket, key, **pinned)
+
+    def under(self, prefix: str) -> Iterator[Object]:
+        """ListObjectsV2, paged."""
+        request = {"Bucket": self.bucket, "Prefix": prefix}
+        while True:
+            with _Failures():
+                answer = self.client.list_objects_v2(**request)
+            for told in answer.get("Contents", ()):
+                yield Object(told["Key"], told["ETag"].strip('"'), told["Size"], _millis(told["LastModified"]))
+            if not answer.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = answer["NextContinuationToken"]
+
+
+@dataclass(frozen=True)
+class S3Shelf:
+    """Answers to the port `Shelf`. `signer` is the client whose addresses the callers can reach."""
+
+    client: Any
+    signer: Any
+    bucket: str
+    url_seconds: int
+
+    def write(self, key: str, content_type: str) -> Writing:
+        """A multipart upload whose first part goes last; a small file is one PUT."""
+        return _Upload(self.client, {"Bucket": self.bucket, "Key": key}, content_type)
+
+    def put(self, key: str, body: bytes, content_type: str) -> None:
+        """One PUT, `If-None-Match: *`."""
+        self.write(key, content_type).front(body)
+
+    def read(self, key: str) -> Reading:
+        """One GET."""
+        return _reading(self.client, self.bucket, key)
+
+    def url(self, key: str, content_type: str) -> str:
+        """A presigned GET. Signed with a role's keys it dies with the role's session at the latest."""
+        asked = {"Bucket": self.bucket, "Key": key, "ResponseContentType": content_type}
+        asked["ResponseContentDisposition"] = f'inline; filename="{file_name(key)}"'
+        url: str = self.signer.generate_presigned_url("get_object", Params=asked, ExpiresIn=self.url_seconds)
+        return url
+
+
+@dataclass
+class _S3Reading:
+    object: Object
+    _body: Any
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _Failures():
+            yield from self._body.iter_chunks(CHUNK)
+
+
+@dataclass
+class _Upload:
+    """Answers to the port `Writing`. Holds back the first part, and less than two more."""
+
+    client: Any
+    where: dict[str, str]
+    content_type: str
+    _first: bytearray = field(default_factory=bytearray)
+    _next: bytearray = field(default_factory=bytearray)
+    _parts: list[dict[str, Any]] = field(default_factory=list)
+    _upload_id: str | None = None
+    _bytes: int = 0
+
+    def body(self, data: bytes) -> None:
+        self._bytes += len(data)
+        room = max(0, PART - len(self._first))
+        self._first += data[:room]
+        self._next += data[room:]
+        while len(self._next) > PART:
+            self._send(len(self._parts) + 2, bytes(self._next[:PART]))
+            del self._next[:PART]
+
+    def front(self, data: bytes) -> int:
+        size = self._bytes + len(data)
+        try:
+            if self._upload_id is None and not self._next:
+                self._put(data + bytes(self._first))
+            else:
+                self._finish(data)
+        except ClientError as error:
+            self.abandon()
+            if _code(error) not in _THERE:
+                raise Unavailable("output_unavailable", "the output bucket refused a file; try again") from error
+        return size
+
+    def abandon(self) -> None:
+        if self._upload_id is not None:
+            with _Failures():
+                self.client.abort_multipart_upload(**self.where, UploadId=self._upload_id)
+            self._upload_id = None
+
+    def _put(self, body: bytes) -> None:
+        self.client.put_object(**self.where, Body=body, ContentType=self.content_type, IfNoneMatch="*")
+
+    def _send(self, number: int, data: bytes) -> None:
+        with _Failures():
+            if self._upload_id is None:
+                begun = self.client.create_multipart_upload(**self.where, ContentType=self.content_type)
+                self._upload_id = begun["UploadId"]
+            sent = self.client.upload_part(
+                **self.where, UploadId=self._upload_id, PartNumber=number, Body=data
+            )
+        self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+
+    def _finish(self, front: bytes) -> None:
+        if self._next:
+            self._send(len(self._parts) + 2, bytes(self._next))
+        self._send(1, front + bytes(self._first))
+        self.client.complete_multipart_upload(
+            **self.where,
+            UploadId=self._upload_id,
+            MultipartUpload={"Parts": sorted(self._parts, key=lambda part: int(part["PartNumber"]))},
+            IfNoneMatch="*",
+        )
+
+
+def _reading(client: Any, bucket: str, key: str, **pinned: str) -> Reading:
+    try:
+        with _Failures(_GONE):
+            answer = client.get_object(Bucket=bucket, Key=key, **pinned)
+    except ClientError as error:
+        raise NotFound("object_gone", f"the object {key!r} is not there any more") from error
+    told = Object(key, answer["ETag"].strip('"'), answer["ContentLength"], _millis(answer["LastModified"]))
+    return _S3Reading(told, answer["Body"])
+
+
+def _millis(when: Any) -> int:
+    return int(when.timestamp() * 1000)
+
+
+def _code(error: ClientError) -> str:
+    code: str = error.response.get("Error", {}).get("Code", "")
+    return code
+
+
+@dataclass(frozen=True)
+class _Failures:
+    """Lets no foreign exception through, but for the codes that the caller knows what to do with."""
+
+    known: frozenset[str] = frozenset()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ClientError) and _code(error) in self.known:
+            return
+        if isinstance(error, ClientError | BotoCoreError):
+            raise Unavailable("bucket_unavailable", "S3 can not be reached; try again") from error
