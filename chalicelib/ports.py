@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from chalicelib.core.events import Event, RecordingRequested
 from chalicelib.core.heads import RecordingHead, SessionHead
+from chalicelib.core.scan import Scan
 
 
 def recording_subject(recording_id: str) -> str:
@@ -23,6 +24,10 @@ class Ledger(Protocol):
 
     def append(self, subject: str, event: Event) -> bool:
         """Write a fact down, durably; False when the ledger has it already."""
+        ...
+
+    def has(self, subject: str, identity: str) -> bool:
+        """Whether a fact is there, read consistently."""
         ...
 
     def read(self, subject: str) -> tuple[Event, ...]:
@@ -43,6 +48,7 @@ class Opening:
 class Claim:
     """An Idempotency-Key's first use: by whom, for which body, and the recordings it began."""
 
+    at: int
     owner: str
     key: str
     body_digest: str
@@ -198,11 +204,25 @@ class Recorder(Protocol):
         ...
 
 
-class Verifier(Protocol):
-    """Knows VideoSDK's public key."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A delivery that VideoSDK signed. `about` is the room, participant and kind that it speaks of."""
 
-    def verify(self, body: bytes, signature: str | None) -> None:
-        """Return when VideoSDK signed exactly these bytes; `Untrusted` or `Unavailable` otherwise."""
+    fact: Event
+    about: tuple[str, str, str]
+    of_recording: bool
+    session_id: str | None
+    webhook_type: str
+    body_sha256: str
+    text: str
+
+
+class Post(Protocol):
+    """VideoSDK's deliveries: knows its public key and its spelling."""
+
+    def hear(self, body: bytes, signature: str | None, at: int) -> Heard:
+        """Verify exactly these bytes, then read them: `Untrusted` when VideoSDK did not sign them,
+        `Unavailable` when its key can not be had. What can not be understood is heard as `OddHeard`."""
         ...
 
 
@@ -225,14 +245,20 @@ class Reading(Protocol):
 
 
 class Writing(Protocol):
-    """A file being written whose front is known last. Nothing is visible before `front`."""
+    """A file being written whose front is known last. Nothing is visible before `front`.
+
+    `size` is what was given so far, in bytes.
+    """
+
+    @property
+    def size(self) -> int: ...
 
     def body(self, data: bytes) -> None:
         """The next bytes of what follows the front."""
         ...
 
-    def front(self, data: bytes) -> int:
-        """The bytes before the body; ends the file and returns its size. An equal key is not rewritten."""
+    def front(self, data: bytes) -> None:
+        """The bytes before the body; ends the file. What lies under the key already stays."""
         ...
 
     def abandon(self) -> None:
@@ -272,6 +298,18 @@ class Shelf(Protocol):
         ...
 
 
+class Media(Protocol):
+    """What is done to bytes. Both raise `NotRecording` for what is not what it claims to be."""
+
+    def repair(self, chunks: Iterable[bytes], sink: Writing) -> Scan:
+        """Rewrite a live-muxed file as a seekable one in a single pass, and tell what was in it."""
+        ...
+
+    def poster(self, chunks: Iterable[bytes]) -> bytes:
+        """A JPEG of the first picture."""
+        ...
+
+
 class Bell(Protocol):
     """Tells other systems, at least once."""
 
@@ -289,4 +327,50 @@ class Work(Protocol):
 
     def make(self, steps: Iterable[dict[str, Any]]) -> None:
         """Have these steps of a plan run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the deployment decides and the flows need."""
+
+    recordings_bucket: str
+    bucket_dir_path: str
+    grace_ms: int
+
+
+class World(Protocol):
+    """All ports together, each made on first use."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def recorder(self) -> Recorder: ...
+    @property
+    def post(self) -> Post: ...
+    @property
+    def inbox(self) -> Inbox: ...
+    @property
+    def shelf(self) -> Shelf: ...
+    @property
+    def media(self) -> Media: ...
+    @property
+    def bell(self) -> Bell: ...
+    @property
+    def work(self) -> Work: ...
+    @property
+    def tag_key(self) -> bytes:
+        """What webhook addresses are hashed with."""
+        ...
+
+    def now(self) -> int:
+        """Epoch milliseconds."""
+        ...
+
+    def random(self) -> bytes:
+        """16 bytes that nobody can guess."""
         ...

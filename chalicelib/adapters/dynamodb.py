@@ -54,12 +54,20 @@ class DynamoLedger:
         with _Failures():
             return _put(self.client, self.table, _fact(subject, event), _NEW)
 
+    def has(self, subject: str, identity: str) -> bool:
+        """One consistent read."""
+        with _Failures():
+            asked = {"Key": _key(subject, f"event#{identity}"), "ProjectionExpression": "sk"}
+            return "Item" in self.client.get_item(TableName=self.table, ConsistentRead=True, **asked)
+
     def read(self, subject: str) -> tuple[Event, ...]:
         """One consistent query, paged."""
         with _Failures():
             items = [
                 item
-                for item in _query(self.client, TableName=self.table, ConsistentRead=True, **_partition(subject))
+                for item in _query(
+                    self.client, TableName=self.table, ConsistentRead=True, **_partition(subject)
+                )
                 if "told" in item and item["sk"]["S"].startswith(("event#", "made#"))
             ]
         facts = (from_record(json.loads(item["told"]["S"])) for item in items)
@@ -80,7 +88,7 @@ class DynamoCatalog:
         """One transaction; a conflict with a concurrent one is tried again, bounded."""
         items = [put for opening in openings for put in self._opening(opening)]
         if claim is not None:
-            items.append(self._claiming(claim, openings[0].requested.at))
+            items.append(self._claiming(claim))
         with _Failures():
             for tried in range(_CONFLICT_TRIES):
                 try:
@@ -102,7 +110,9 @@ class DynamoCatalog:
             **_key(_slot(asked.room_id, asked.participant_id, asked.kind), "slot"),
             "holder": {"S": opening.recording_id},
         }
-        yield {"Put": {"TableName": self.table, "Item": slot, "ConditionExpression": free, **_TELL_OLD, **over}}
+        yield {
+            "Put": {"TableName": self.table, "Item": slot, "ConditionExpression": free, **_TELL_OLD, **over}
+        }
         yield {
             "Put": {
                 "TableName": self.table,
@@ -113,11 +123,11 @@ class DynamoCatalog:
         }
         yield {"Put": {"TableName": self.table, "Item": _recording_item(subject, "head", head)}}
 
-    def _claiming(self, claim: Claim, at: int) -> Item:
+    def _claiming(self, claim: Claim) -> Item:
         item = {
             **_key(_claim_key(claim), "claim"),
             "told": {"S": json.dumps(asdict(claim))},
-            "ttl": {"N": str(at // 1000 + CLAIM_SECONDS)},
+            "ttl": {"N": str(claim.at // 1000 + CLAIM_SECONDS)},
         }
         return {
             "Put": {
@@ -125,7 +135,7 @@ class DynamoCatalog:
                 "Item": item,
                 "ConditionExpression": f"{_NEW} OR #ttl < :now",
                 "ExpressionAttributeNames": {"#ttl": "ttl"},
-                "ExpressionAttributeValues": {":now": {"N": str(at // 1000)}},
+                "ExpressionAttributeValues": {":now": {"N": str(claim.at // 1000)}},
                 **_TELL_OLD,
             }
         }
@@ -195,7 +205,9 @@ class DynamoCatalog:
         with _Failures():
             if wanted.session_id is not None:
                 linked = sorted(self.of_session(wanted.session_id), key=_recording_sort, reverse=True)
-                heads: Iterable[RecordingHead] = [h for h in linked if after is None or _recording_sort(h) < after]
+                heads: Iterable[RecordingHead] = [
+                    h for h in linked if after is None or _recording_sort(h) < after
+                ]
             else:
                 heads = map(_recording_of, self._indexed("recordings", wanted.room_id, after))
             return _page(heads, limit, _recording_sort, lambda head: _matches(head, wanted))
@@ -217,7 +229,9 @@ class DynamoCatalog:
             return self._heads("by_room", "roomKey", f"{what}#{room_id}", after, forward=False)
         return self._heads("by_time", "timeKey", what, after, forward=False)
 
-    def _heads(self, index: str, name: str, value: str, after: str | None, *, forward: bool) -> Iterator[Item]:
+    def _heads(
+        self, index: str, name: str, value: str, after: str | None, *, forward: bool
+    ) -> Iterator[Item]:
         """The heads under one index key, in its order, read lazily a batch at a time."""
         beyond = f" AND sortKey {'>' if forward else '<'} :after" if after else ""
         values = {":value": {"S": value}} | ({":after": {"S": after}} if after else {})
@@ -403,7 +417,9 @@ def _opened(cursor: str | None) -> str | None:
         sort_key = urlsafe_b64decode(cursor.encode("ascii")).decode()
         int(sort_key.partition("#")[0])
     except ValueError:
-        raise Invalid("invalid_cursor", "cursor is not one of ours", "cursor", "the cursor of a page before") from None
+        raise Invalid(
+            "invalid_cursor", "cursor is not one of ours", "cursor", "the cursor of a page before"
+        ) from None
     return sort_key
 
 

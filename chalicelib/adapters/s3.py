@@ -12,7 +12,7 @@ from chalicelib.ports import Object, Reading, Writing
 
 CHUNK = 1 << 20
 PART = 8 << 20  # S3 takes parts of 5 MiB and more, 10,000 at most: files up to 80 GB
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412", "AccessDenied", "403"})
+_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
 _THERE = frozenset({"PreconditionFailed", "412"})
 
 
@@ -24,7 +24,7 @@ class S3Inbox:
     bucket: str
 
     def read(self, key: str, etag: str | None = None) -> Reading:
-        """One GET. Without s3:ListBucket a missing key answers 403, so that is `NotFound` as well."""
+        """One GET. The role needs s3:ListBucket: without it S3 answers 403 for a missing key."""
         pinned = {"IfMatch": etag} if etag else {}
         return _reading(self.client, self.bucket, key, **pinned)
 
@@ -35,7 +35,9 @@ class S3Inbox:
             with _Failures():
                 answer = self.client.list_objects_v2(**request)
             for told in answer.get("Contents", ()):
-                yield Object(told["Key"], told["ETag"].strip('"'), told["Size"], _millis(told["LastModified"]))
+                yield Object(
+                    told["Key"], told["ETag"].strip('"'), told["Size"], _millis(told["LastModified"])
+                )
             if not answer.get("IsTruncated"):
                 return
             request["ContinuationToken"] = answer["NextContinuationToken"]
@@ -91,10 +93,10 @@ class _Upload:
     _next: bytearray = field(default_factory=bytearray)
     _parts: list[dict[str, Any]] = field(default_factory=list)
     _upload_id: str | None = None
-    _bytes: int = 0
+    size: int = 0
 
     def body(self, data: bytes) -> None:
-        self._bytes += len(data)
+        self.size += len(data)
         room = max(0, PART - len(self._first))
         self._first += data[:room]
         self._next += data[room:]
@@ -102,8 +104,8 @@ class _Upload:
             self._send(len(self._parts) + 2, bytes(self._next[:PART]))
             del self._next[:PART]
 
-    def front(self, data: bytes) -> int:
-        size = self._bytes + len(data)
+    def front(self, data: bytes) -> None:
+        self.size += len(data)
         try:
             if self._upload_id is None and not self._next:
                 self._put(data + bytes(self._first))
@@ -112,8 +114,9 @@ class _Upload:
         except ClientError as error:
             self.abandon()
             if _code(error) not in _THERE:
-                raise Unavailable("output_unavailable", "the output bucket refused a file; try again") from error
-        return size
+                raise Unavailable(
+                    "output_unavailable", "the output bucket refused a file; try again"
+                ) from error
 
     def abandon(self) -> None:
         if self._upload_id is not None:

@@ -5,7 +5,8 @@ TracklaneError
 │   ├── Invalid          a field, what is wrong with its value, and what would be right
 │   ├── TooLarge         send less
 │   ├── Unauthenticated  no bearer token that we believe
-│   ├── Untrusted        a delivery that VideoSDK did not sign, or not for this recording
+│   ├── Untrusted        a delivery that VideoSDK did not sign
+│   ├── Mismatched       a delivery that VideoSDK signed, about another recording
 │   ├── NotFound         there is no such thing
 │   ├── NotNow           the meeting is not in a state for it
 │   └── KeyReused        an Idempotency-Key that came before with another body
@@ -48,7 +49,11 @@ class Unauthenticated(Refused):
 
 
 class Untrusted(Refused):
-    """A delivery that we can not prove to be VideoSDK's word about this recording."""
+    """A delivery that we can not prove to be VideoSDK's word."""
+
+
+class Mismatched(Refused):
+    """VideoSDK's word, but not about the recording whose address it came to."""
 
 
 class NotFound(Refused):

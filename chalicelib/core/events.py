@@ -23,8 +23,12 @@ class Event:
     @property
     def identity(self) -> str:
         """Equal for two tellings of the same fact."""
-        said = [_spelled(getattr(self, name)) for name in self.SAME_IF]
-        return "#".join([type(self).__name__, *said])
+        return identity_of(type(self), **{name: getattr(self, name) for name in self.SAME_IF})
+
+
+def identity_of(kind: type[Event], **said: object) -> str:
+    """The identity of a fact of this type that says this; `said` has all fields of its `SAME_IF`."""
+    return "#".join([kind.__name__, *(_spelled(said[name]) for name in kind.SAME_IF)])
 
 
 # --- what we asked of VideoSDK, and how it answered ------------------------------------------------
@@ -342,6 +346,18 @@ class ArtifactMade(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProductFailed(Event):
+    """A file could not be made, and trying again would not help."""
+
+    SAME_IF = ("key",)
+
+    product: str
+    key: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestMade(Event):
     """A session's manifest was written; the `ready` event carries its key."""
 
@@ -362,7 +378,7 @@ _TYPES = {
         RecordingListed, RecordingEnded,
         SegmentStored, SegmentRejected, ObjectMisplaced, SegmentOverdue, EndOverdue,
         SessionStarted, SessionEnded, ParticipantJoined, ParticipantLeft, ParticipantListed, FinishRequested,
-        VerdictReached, ArtifactMade, ManifestMade,
+        VerdictReached, ArtifactMade, ProductFailed, ManifestMade,
     )
 }  # fmt: skip
 
@@ -392,4 +408,3 @@ def _restored(annotation: Any, value: Any) -> Any:
     if value is not None and (annotation is Kind or Kind in get_args(annotation)):
         return Kind(value)
     return value
-

@@ -1,9 +1,11 @@
 """What the lists show of a recording or session. Derived, rebuilt at will, never the source of truth."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.core.recording import Recording
-from chalicelib.core.session import Session, weight
+from chalicelib.core.session import weight
+from chalicelib.core.timeline import extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class RecordingHead:
     settled: bool
     complete: bool
     segments: int
+    start_at: int | None
+    end_at: int | None
     known: int
 
 
@@ -41,6 +45,7 @@ class SessionHead:
 
 def recording_head(recording: Recording) -> RecordingHead:
     """The head of a recording."""
+    whole = extent(recording.segments)
     first_heard = min((fact.at for fact in recording.facts), default=0)
     return RecordingHead(
         recording_id=recording.recording_id,
@@ -53,22 +58,29 @@ def recording_head(recording: Recording) -> RecordingHead:
         settled=recording.verdict.settled,
         complete=recording.verdict.complete,
         segments=len(recording.segments),
+        start_at=whole.start if recording.segments else None,
+        end_at=whole.end if recording.segments else None,
         known=weight(recording.facts),
     )
 
 
-def session_head(session: Session, manifest_key: str) -> SessionHead:
-    """The head of a session."""
-    whole = session.extent
+def session_head(
+    session_id: str, linked: Iterable[RecordingHead], own_facts: int, manifest_key: str
+) -> SessionHead:
+    """The head of a session, from the heads of its recordings; `own_facts` counts the session's own facts."""
+    heads = list(linked)
+    starts = [head.start_at for head in heads if head.start_at is not None]
+    ends = [head.end_at for head in heads if head.end_at is not None]
+    zero_at = min(starts or [head.requested_at for head in heads], default=0)
     return SessionHead(
-        session_id=session.session_id,
-        room_id=session.room_id,
-        zero_at=whole.start,
-        duration_ms=whole.end - whole.start,
-        participants=len({r.participant_id for r in session.recordings} - {None}),
-        recordings=len(session.recordings),
-        settled=session.verdict.settled,
-        complete=session.verdict.complete,
+        session_id=session_id,
+        room_id=min((head.room_id for head in heads if head.room_id), default=None),
+        zero_at=zero_at,
+        duration_ms=max(ends, default=zero_at) - zero_at,
+        participants=len({head.participant_id for head in heads} - {None}),
+        recordings=len(heads),
+        settled=bool(heads) and all(head.settled for head in heads),
+        complete=bool(heads) and all(head.complete for head in heads),
         manifest_key=manifest_key,
-        known=session.known,
+        known=own_facts + sum(head.known for head in heads),
     )

@@ -67,22 +67,39 @@ def known_recording_id(text: object, field: str = "recordingId") -> str:
     raise Invalid("invalid_recording_id", f"{field} is not a recording's id", field, "rec- and 32 of 0-9 a-f")
 
 
-def tag(key: bytes, recording_id: str) -> str:
-    """What proves that a webhook URL was made by us: a keyed hash of the recording's id."""
-    return hmac.new(key, recording_id.encode(), hashlib.sha256).hexdigest()[:32]
+def webhook_token(key: bytes, recording_id: str, told: tuple[str, str, str]) -> str:
+    """The last part of a recording's webhook URL; `told` is its room, participant and kind.
 
-
-def webhook_token(key: bytes, recording_id: str) -> str:
-    """The last part of a recording's webhook URL."""
-    return f"{recording_id}.{tag(key, recording_id)}"
+    Two keyed hashes follow the id. The first proves that we made the URL; the second ties it to what
+    every delivery must say of itself, so that agreement is checked without a look into the ledger.
+    """
+    return f"{recording_id}.{_keyed(key, recording_id)}{_keyed(key, recording_id, *told)}"
 
 
 def recording_of_token(key: bytes, token: str) -> str | None:
     """The recording whose webhook URL ends in this token, or None when we never made that URL."""
     claimed, _, given = token.partition(".")
-    if not is_recording_id(claimed):
+    if not is_recording_id(claimed) or len(given) != 2 * _HASH:
         return None
-    return claimed if hmac.compare_digest(given.encode("utf-8", "surrogatepass"), tag(key, claimed).encode()) else None
+    return claimed if _same(given[:_HASH], _keyed(key, claimed)) else None
+
+
+def token_agrees(key: bytes, token: str, told: tuple[str, str, str]) -> bool:
+    """Whether a delivery that says this of itself belongs to the token's recording."""
+    claimed, _, given = token.partition(".")
+    return _same(given[_HASH:], _keyed(key, claimed, *told))
+
+
+_HASH = 32
+
+
+def _keyed(key: bytes, *parts: str) -> str:
+    told = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hmac.new(key, told, hashlib.sha256).hexdigest()[:_HASH]
+
+
+def _same(given: str, right: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), right.encode())
 
 
 @dataclass(frozen=True, slots=True)

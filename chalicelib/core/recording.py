@@ -147,9 +147,11 @@ class Recording:
         return any(isinstance(f, e.RecordingEnded) for f in self.facts)
 
     @property
-    def told_ended(self) -> bool:
-        """Whether somebody else than we said that it ended."""
-        return bool(self.told(e.RecordingStopped, e.RecordingEnded, e.EndOverdue))
+    def awaits_confirmation(self) -> bool:
+        """Whether it seems to have ended and VideoSDK's list is still to be asked about it."""
+        seems_over = self.told(e.RecordingStopped, e.RecordingFailed, e.StopUnneeded)
+        given_up = self.told(e.StartRefused, e.EndOverdue)
+        return self.requested is not None and bool(seems_over) and not given_up and not self.confirmed
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -201,7 +203,7 @@ class Recording:
             yield from self._odd_of(delivered)
 
     def _odd_of(self, fact: Delivered) -> Iterable[Finding]:
-        if self.requested and self.told_ended and self.expected and fact.file not in self.expected:
+        if self.requested and self.expected and fact.file not in self.expected:
             yield self._finding("unlisted_file", fact.file)
         if self.requested and (fact.participant_id, fact.kind) != (self.participant_id, self.kind):
             yield self._finding("disagrees", fact.file, f"{fact.participant_id}/{fact.kind}")

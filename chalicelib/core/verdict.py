@@ -19,7 +19,7 @@ REASONS = {
     "unconfirmed_by_list": "VideoSDK's list did not confirm the end; the webhook named the files",
     "unlisted_file": "this file was delivered and neither the webhook nor VideoSDK's list names it",
     "no_segments": "the recording ended without a single file: nothing was ever unmuted",
-    "odd_delivery": "VideoSDK signed a delivery that we do not understand or that disagrees with the recording",
+    "odd_delivery": "VideoSDK signed a delivery that we do not understand",
     "disagrees": "the object's key disagrees with the recording that its path names",
     "uncertain_clock": "the file name carries no time: the segment's place on the clock is an estimate",
 }

@@ -1,0 +1,34 @@
+"""What one pass over a delivered file found out."""
+
+from dataclasses import dataclass
+
+
+class NotRecording(Exception):
+    """These bytes are not a recording that can be read. `code` is stable; `reason` is for people."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A file's one track. `first_ms` is the first packet's own timestamp; all other times count from it.
+
+    `resolutions` are changes of the picture's size, as (at_ms, width, height); `holes` are stretches
+    without media, as (start_ms, end_ms).
+    """
+
+    kind: str
+    codec: str
+    first_ms: int
+    duration_ms: int
+    width: int | None
+    height: int | None
+    resolutions: tuple[tuple[int, int, int], ...]
+    holes: tuple[tuple[int, int], ...]
+    tail_lost: bool
+    packets: int
+    key_frames: int
+    bytes_read: int

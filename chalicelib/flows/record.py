@@ -1,0 +1,224 @@
+"""Start and stop recordings. The intent is written down before VideoSDK is asked, the outcome after."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chalicelib.core import events as e
+from chalicelib.core import ids
+from chalicelib.core.errors import (
+    BadGateway,
+    KeyReused,
+    NotFound,
+    NotNow,
+    TracklaneError,
+    Unavailable,
+)
+from chalicelib.core.recording import Recording
+from chalicelib.core.views import recording_view
+from chalicelib.ports import Accepted, Claim, Declined, Opening, Outcome, Taken, Unconfirmed, World
+from chalicelib.ports import recording_subject as subject_of
+
+# What a declined start or stop is to the caller.
+DECLINED: dict[str, type[TracklaneError]] = {
+    "participant_not_joined": NotNow,
+    "no_active_session": NotNow,
+    "room_not_found": NotFound,
+    "videosdk_refused": BadGateway,
+    "videosdk_unauthorized": BadGateway,
+    "videosdk_rate_limited": Unavailable,
+    "videosdk_unreachable": Unavailable,
+}
+# A stop that is declined for one of these has nothing left to stop.
+_NOTHING_RUNS = frozenset({"not_started", "no_active_session", "room_not_found", "participant_not_joined"})
+_OPEN_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Kinds of one participant of one room."""
+
+    room_id: str
+    participant_id: str
+    kinds: tuple[ids.Kind, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """An Idempotency-Key and the digest of the body that it came with."""
+
+    key: str
+    body_digest: str
+
+
+def start(world: World, wanted: Wanted, by: str, public_url: str, once: Once | None = None) -> dict[str, Any]:
+    """Have the wanted kinds recorded; a kind that is being recorded already stays as it is.
+
+    Raises what VideoSDK's refusal means when it refused every kind.
+    """
+    opened = _open(world, wanted, by, once)
+    if opened.before is not None:
+        return _answered(world, opened.before)
+    recordings = [
+        _ask_start(world, item, public_url) if isinstance(item, Opening) else item for item in opened.items
+    ]
+    answer = _answer(recordings)
+    if opened.claim is not None:
+        world.catalog.answer(replace(opened.claim, answer=json.dumps(answer)))
+    return answer
+
+
+def stop(world: World, recording_ids: Iterable[str], by: str) -> list[Recording]:
+    """Have these recordings end; one that has ended already stays as it is."""
+    return [_stop(world, recording_id, by) for recording_id in recording_ids]
+
+
+def holders(world: World, wanted: Wanted) -> list[str]:
+    """The latest recordings of the wanted kinds; `NotFound` when one was never recorded."""
+    found = [
+        (kind, world.catalog.holder(wanted.room_id, wanted.participant_id, kind)) for kind in wanted.kinds
+    ]
+    never = [kind for kind, holder in found if holder is None]
+    if never:
+        raise NotFound(
+            "recording_not_found",
+            f"{', '.join(never)} of participant {wanted.participant_id} in room {wanted.room_id} was never recorded",
+        )
+    return [holder for _, holder in found if holder]
+
+
+def read(world: World, recording_id: str) -> Recording:
+    """A recording as the ledger has it; `NotFound` when nobody ever spoke of it."""
+    facts = world.ledger.read(subject_of(recording_id))
+    if not facts:
+        raise NotFound("recording_not_found", f"there is no recording {recording_id}")
+    return Recording.of(recording_id, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What a start found: intents written down and recordings that run; or its own claim of `before`."""
+
+    items: list[Opening | Recording]
+    claim: Claim | None
+    before: Claim | None = None
+
+
+def _open(world: World, wanted: Wanted, by: str, once: Once | None) -> _Opened:
+    items = [_opening(world, wanted, kind, by) for kind in wanted.kinds]
+    for _ in range(_OPEN_TRIES):
+        claim = _claim(world, items, by, once)
+        begun = [item for item in items if isinstance(item, Opening)]
+        taken = world.catalog.open(begun, claim) if begun or claim else None
+        if taken is None:
+            return _Opened(items, claim)
+        if taken.claim is not None:
+            return _Opened([], None, before=_checked(taken.claim, once))
+        items = [_around(world, item, taken) for item in items]
+    raise Unavailable("slot_busy", "somebody else starts and stops the same recording; try again")
+
+
+def _opening(world: World, wanted: Wanted, kind: ids.Kind, by: str) -> Opening | Recording:
+    asked = e.RecordingRequested(
+        at=world.now(), room_id=wanted.room_id, participant_id=wanted.participant_id, kind=kind, by=by
+    )
+    return Opening(ids.recording_id(world.random()), asked)
+
+
+def _claim(world: World, items: list[Opening | Recording], by: str, once: Once | None) -> Claim | None:
+    if once is None:
+        return None
+    return Claim(world.now(), by, once.key, once.body_digest, tuple(item.recording_id for item in items))
+
+
+def _around(world: World, item: Opening | Recording, taken: Taken) -> Opening | Recording:
+    """The recording that holds the slot, while it runs; else the opening, over the ended one."""
+    if isinstance(item, Recording) or item.recording_id not in taken.holders:
+        return item
+    holder = taken.holders[item.recording_id]
+    running = Recording.of(holder, world.ledger.read(subject_of(holder)))
+    return Opening(item.recording_id, item.requested, over=holder) if running.ended else running
+
+
+def _checked(claim: Claim, once: Once | None) -> Claim:
+    if once is None or claim.body_digest != once.body_digest:
+        raise KeyReused(
+            "idempotency_key_reused", "this Idempotency-Key came before with another body; use a new key"
+        )
+    return claim
+
+
+def _answered(world: World, claim: Claim) -> dict[str, Any]:
+    """The answer that was kept; where the first request died before it had one, what is known by now."""
+    if claim.answer is not None:
+        answer: dict[str, Any] = json.loads(claim.answer)
+        return answer
+    known = [(rid, world.ledger.read(subject_of(rid))) for rid in claim.recording_ids]
+    return _answer([Recording.of(rid, facts) for rid, facts in known])
+
+
+def _answer(recordings: list[Recording]) -> dict[str, Any]:
+    refusals = [refusal for recording in recordings if (refusal := _refusal(recording))]
+    if len(refusals) == len(recordings):
+        raise refusals[0]
+    return {"recordings": [recording_view(recording) for recording in recordings]}
+
+
+def _ask_start(world: World, opening: Opening, public_url: str) -> Recording:
+    asked = opening.requested
+    about = (asked.room_id, asked.participant_id, asked.kind.value)
+    token = ids.webhook_token(world.tag_key, opening.recording_id, about)
+    outcome = world.recorder.start(
+        *about,
+        webhook_url=f"{public_url}/webhooks/videosdk/{token}",
+        bucket_dir_path=f"{world.settings.bucket_dir_path}/{opening.recording_id}",
+    )
+    fact = _start_fact(outcome, world.now())
+    world.ledger.append(subject_of(opening.recording_id), fact)
+    return Recording.of(opening.recording_id, [asked, fact])
+
+
+def _start_fact(outcome: Outcome, at: int) -> e.Event:
+    match outcome:
+        case Accepted():
+            return e.StartAccepted(at=at)
+        case Declined(code, message):
+            return e.StartRefused(at=at, code=code, message=message)
+        case Unconfirmed(reason):
+            return e.StartUnconfirmed(at=at, reason=reason)
+
+
+def _refusal(recording: Recording) -> TracklaneError | None:
+    """What VideoSDK's refusal of a start means to the caller."""
+    for fact in recording.facts:
+        if isinstance(fact, e.StartRefused):
+            return DECLINED.get(fact.code, BadGateway)(fact.code, fact.message)
+    return None
+
+
+def _stop(world: World, recording_id: str, by: str) -> Recording:
+    recording = read(world, recording_id)
+    asked = recording.requested
+    if asked is None:
+        raise NotNow("not_ours", f"{recording_id} was not started by us, so it can not be stopped by us")
+    if recording.ended or recording.told(e.StopAccepted, e.StopUnneeded):
+        return recording
+    subject, intent = subject_of(recording_id), e.StopRequested(at=world.now(), by=by)
+    world.ledger.append(subject, intent)
+    outcome = world.recorder.stop(asked.room_id, asked.participant_id, asked.kind)
+    fact = _stop_fact(outcome, world.now())
+    world.ledger.append(subject, fact)
+    return Recording.of(recording_id, recording.facts | {intent, fact})
+
+
+def _stop_fact(outcome: Outcome, at: int) -> e.Event:
+    match outcome:
+        case Accepted():
+            return e.StopAccepted(at=at)
+        case Declined(code, message) if code in _NOTHING_RUNS:
+            return e.StopUnneeded(at=at, message=message)
+        case Declined(code, message):
+            raise DECLINED.get(code, BadGateway)(code, message)
+        case Unconfirmed(reason):
+            return e.StopUnconfirmed(at=at, reason=reason)

@@ -1,0 +1,59 @@
+"""What people and their programs may see: recordings, their facts, sessions with addresses to play from."""
+
+from typing import Any
+
+from chalicelib.core.errors import NotFound
+from chalicelib.core.events import FinishRequested
+from chalicelib.core.manifest import manifest
+from chalicelib.core.views import event_view, recording_line, recording_view, session_line
+from chalicelib.flows.reconcile import finish
+from chalicelib.flows.record import read
+from chalicelib.flows.settle import read_session
+from chalicelib.ports import Filter, World, session_subject
+
+
+def recordings(world: World, wanted: Filter, limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of recordings, newest first."""
+    page = world.catalog.recordings(wanted, limit, cursor)
+    return {"recordings": [recording_line(head) for head in page.items], "cursor": page.cursor}
+
+
+def recording(world: World, recording_id: str) -> dict[str, Any]:
+    """One recording; `NotFound` when nobody ever spoke of it."""
+    return recording_view(read(world, recording_id))
+
+
+def events(world: World, recording_id: str, limit: int, cursor: int) -> dict[str, Any]:
+    """A recording's facts in the order in which they were heard; the cursor counts them."""
+    facts = sorted(read(world, recording_id).facts, key=lambda fact: (fact.at, fact.identity))
+    upto = cursor + limit
+    return {
+        "events": [event_view(fact) for fact in facts[cursor:upto]],
+        "cursor": str(upto) if upto < len(facts) else None,
+    }
+
+
+def sessions(world: World, room_id: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of sessions, newest first."""
+    page = world.catalog.sessions(room_id, limit, cursor)
+    return {"sessions": [session_line(head) for head in page.items], "cursor": page.cursor}
+
+
+def session(world: World, session_id: str) -> dict[str, Any]:
+    """A session's manifest as of now, with an address for each artifact."""
+    known = read_session(world, session_id)
+    if not known.recordings:
+        raise NotFound("session_not_found", f"no recording of a session {session_id} is known")
+    told = manifest(known)
+    for artifact in told["artifacts"]:
+        artifact["url"] = world.shelf.url(artifact["key"], artifact["contentType"])
+    return told
+
+
+def finish_session(world: World, session_id: str, by: str) -> dict[str, Any]:
+    """Build the session's products now; the manifest follows through the ledger's stream."""
+    if not world.catalog.of_session(session_id):
+        raise NotFound("session_not_found", f"no recording of a session {session_id} is known")
+    finish(world, session_id)
+    world.ledger.append(session_subject(session_id), FinishRequested(at=world.now(), by=by))
+    return {"sessionId": session_id, "finishing": True}

@@ -1,0 +1,140 @@
+"""News in the ledger becomes heads, verdicts and manifests. Runs behind the table's stream.
+
+All of it is computed from the ledger as it is now, so running it twice, late or out of order is harmless.
+"""
+
+from collections.abc import Iterable
+
+from chalicelib.core import events as e
+from chalicelib.core import ids
+from chalicelib.core.errors import Unavailable
+from chalicelib.core.heads import recording_head, session_head
+from chalicelib.core.manifest import digest, encoded, manifest
+from chalicelib.core.recording import Recording
+from chalicelib.core.session import Session, weight
+from chalicelib.ports import Listed, World, recording_subject, session_subject
+
+MANIFEST_TYPE = "application/json"
+
+
+def settle(world: World, subjects: Iterable[str]) -> None:
+    """Bring everything that is derived from these subjects up to date."""
+    told = [subject.partition("#") for subject in dict.fromkeys(subjects)]
+    sessions = dict.fromkeys(name for what, _, name in told if what == "session")
+    for recording_id in (name for what, _, name in told if what == "recording"):
+        session_id = settle_recording(world, recording_id).session_id
+        if session_id is not None:
+            sessions[session_id] = None
+    for session_id in sessions:
+        settle_session(world, session_id)
+
+
+def settle_recording(world: World, recording_id: str) -> Recording:
+    """A recording's head and, where nothing more will come by itself, its verdict."""
+    subject = recording_subject(recording_id)
+    recording = Recording.of(recording_id, world.ledger.read(subject))
+    if recording.awaits_confirmation:
+        recording = confirm(world, recording)
+    world.catalog.keep_recording(recording_head(recording))
+    if recording.verdict.settled:
+        verdict = recording.verdict
+        reached = e.VerdictReached(at=world.now(), complete=verdict.complete, digest=verdict.digest)
+        world.ledger.append(subject, reached)
+    return recording
+
+
+def confirm(world: World, recording: Recording) -> Recording:
+    """Ask VideoSDK's list, the second witness. Its silence is no news: the reconciler asks again."""
+    try:
+        heard = [fact for item in _listed(world, recording) if (fact := _fact(item, world.now()))]
+    except Unavailable:
+        return recording
+    for fact in heard:
+        world.ledger.append(recording_subject(recording.recording_id), fact)
+    return Recording.of(recording.recording_id, recording.facts | set(heard))
+
+
+def settle_session(world: World, session_id: str) -> None:
+    """A session's head; and its manifest once every recording is settled or somebody asked to finish."""
+    linked = world.catalog.of_session(session_id)
+    facts = world.ledger.read(session_subject(session_id))
+    before = world.catalog.session(session_id)
+    head = session_head(session_id, linked, weight(facts), before.manifest_key if before else "")
+    if not linked or (before is not None and before.known >= head.known):
+        return
+    if head.settled or any(isinstance(fact, e.FinishRequested) for fact in facts):
+        head = session_head(session_id, linked, weight(facts), _write_manifest(world, session_id, facts))
+    world.catalog.keep_session(head)
+
+
+def read_session(world: World, session_id: str, facts: Iterable[e.Event] | None = None) -> Session:
+    """A session with all its recordings, as the ledger has them now."""
+    own = world.ledger.read(session_subject(session_id)) if facts is None else facts
+    linked = [head.recording_id for head in world.catalog.of_session(session_id)]
+    return Session.of(session_id, own, {rid: world.ledger.read(recording_subject(rid)) for rid in linked})
+
+
+def _write_manifest(world: World, session_id: str, facts: Iterable[e.Event]) -> str:
+    """Write, ring, then note: a crash between rings twice, never not at all."""
+    session = read_session(world, session_id, facts)
+    body = encoded(manifest(session))
+    key = ids.manifest_key(session_id, digest(body))
+    world.shelf.put(key, body, MANIFEST_TYPE)
+    made = e.ManifestMade(at=world.now(), key=key, bytes=len(body), complete=session.verdict.complete)
+    if not any(fact.identity == made.identity for fact in session.facts):
+        world.bell.ready(_ready(session, key))
+        world.ledger.append(session_subject(session_id), made)
+    return key
+
+
+def _ready(session: Session, key: str) -> dict[str, object]:
+    return {
+        "sessionId": session.session_id,
+        "roomId": session.room_id,
+        "manifestKey": key,
+        "complete": session.verdict.complete,
+        "missing": len(session.verdict.missing),
+    }
+
+
+def _listed(world: World, recording: Recording) -> list[Listed]:
+    """What VideoSDK's list has of this recording.
+
+    Where a path names a recording, that decides; else the one that began nearest to our request.
+    """
+    asked = recording.requested
+    if asked is None:
+        return []
+    items = world.recorder.listed(
+        asked.room_id, session_id=recording.session_id, participant_id=asked.participant_id
+    )
+    same = [item for item in items if (item.participant_id, item.kind) == (asked.participant_id, asked.kind)]
+    named = [item for item in same if any(recording.recording_id in path for path in item.files)]
+    return named or _nearest([item for item in same if not _names_a_recording(item)], asked.at)
+
+
+def _names_a_recording(item: Listed) -> bool:
+    return any(ids.is_recording_id(part) for path in item.files for part in path.split("/"))
+
+
+def _nearest(items: list[Listed], at: int) -> list[Listed]:
+    close = [item for item in items if abs(item.start_at - at) <= START_TAKES_MS]
+    return sorted(close, key=lambda item: abs(item.start_at - at))[:1]
+
+
+START_TAKES_MS = 60_000  # from our request to the start that the list tells, clocks apart included
+
+
+def _fact(item: Listed, at: int) -> e.Event:
+    if item.end_at is None:
+        return e.RecordingListed(
+            at=at, listed_id=item.listed_id, session_id=item.session_id, start_at=item.start_at
+        )
+    return e.RecordingEnded(
+        at=at,
+        listed_id=item.listed_id,
+        session_id=item.session_id,
+        start_at=item.start_at,
+        end_at=item.end_at,
+        files=item.files,
+    )
