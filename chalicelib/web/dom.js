@@ -1,0 +1,66 @@
+/** Building elements. Text only ever becomes text: nothing here parses markup. */
+
+/**
+ * An element with properties and children. `on…` takes functions, `style` an object of custom
+ * properties or styles, `data` an object; null and false leave an attribute out.
+ * @param {string} tag
+ * @param {Record<string, any>} [props]
+ * @param {...(Node|string|number|null|false|undefined)} children
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) set(element, name, value);
+  element.append(...children.filter((child) => child || child === 0).map((child) => child instanceof Node ? child : String(child)));
+  return element;
+}
+
+function set(element, name, value) {
+  if (value === null || value === undefined || value === false) return;
+  if (typeof value === "function") element.addEventListener(name.slice(2), value);
+  else if (name === "style") for (const [key, told] of Object.entries(value)) element.style.setProperty(key, told);
+  else if (name === "data") Object.assign(element.dataset, value);
+  else element.setAttribute(name, value === true ? "" : value);
+}
+
+const ICONS = {
+  audio: "M12 3a3 3 0 0 0-3 3v5a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3ZM5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21",
+  video: "M4.5 6.5h9a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-9a2 2 0 0 1-2-2v-7a2 2 0 0 1 2-2ZM15.5 11l6-3.5v9l-6-3.5",
+  screen_video: "M4 4.5h16a1.5 1.5 0 0 1 1.5 1.5v9a1.5 1.5 0 0 1-1.5 1.5H4A1.5 1.5 0 0 1 2.5 15V6A1.5 1.5 0 0 1 4 4.5ZM8 20.5h8M12 16.5v4",
+  screen_audio: "M4 9.5v5h3.5L12 18.5v-13L7.5 9.5ZM15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a7.8 7.8 0 0 1 0 11",
+  silent: "M4 9.5v5h3.5L12 18.5v-13L7.5 9.5ZM16 9.5l5 5M21 9.5l-5 5",
+  muted: "M15 10.5V6a3 3 0 0 0-5.7-1.3M9 9v2a3 3 0 0 0 4.6 2.5M5.5 11a6.5 6.5 0 0 0 10.4 5.2M18.5 11a6.5 6.5 0 0 1-.6 2.7M12 17.5V21M3.5 3.5l17 17",
+  play: "M7 4.5v15l12.5-7.5Z",
+  pause: "M8 5v14M16 5v14",
+  check: "M5 12.5l4.5 4.5L19 7.5",
+  alert: "M12 7.5v6M12 17v.2M12 2.8l9.6 17.4H2.4Z",
+  live: "M12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7Z",
+  download: "M12 4v11M7 10.5l5 5 5-5M4.5 20h15",
+  copy: "M9 9h10v11H9ZM5 15V4h10v2",
+  next: "M9 5l7 7-7 7",
+};
+
+/** A line drawing that says nothing to a screen reader: words beside it do. */
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", `icon icon-${name}`);
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** An address that a link may lead to: http or https, or nothing at all. */
+export function address(url) {
+  const told = URL.canParse(url ?? "") ? new URL(url) : null;
+  return told && /^https?:$/.test(told.protocol) ? told.href : null;
+}
+
+/** A button that copies a text, and says so. */
+export function copyButton(text, words = "Copy") {
+  const label = h("span", {}, words);
+  const say = (said) => { label.textContent = said; setTimeout(() => { label.textContent = words; }, 2000); };
+  const copy = () => navigator.clipboard.writeText(text).then(() => say("Copied"), () => say("Not allowed here"));
+  return h("button", { class: "quiet", type: "button", onclick: copy }, icon("copy"), label);
+}

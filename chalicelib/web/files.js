@@ -1,0 +1,63 @@
+/** What was made, to take away; and each recording's story, as the ledger has it. */
+
+import * as api from "./api.js";
+import { address, h, icon } from "./dom.js";
+import { PHASES, PRODUCTS, bytes, called, counted, exactTime, kindWord, length, stamp, story } from "./words.js";
+
+/** Every artifact with its size, place, length and download. */
+export function filesPanel(manifest) {
+  const names = new Map(manifest.participants.map((p) => [p.participantId, called(p)]));
+  const rows = manifest.artifacts.toSorted((a, b) => a.start - b.start).map((artifact) => fileRow(artifact, names));
+  const total = manifest.artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
+  return [
+    h("h2", {}, "Files", h("small", {}, `${counted(rows.length, "file")}, ${bytes(total)}`)),
+    rows.length ? h("div", { class: "panel table" }, h("table", { class: "files" },
+      h("thead", {}, h("tr", {}, ...["What", "Of", "From", "Length", "Size", ""].map((word) => h("th", { scope: "col" }, word)))),
+      h("tbody", {}, ...rows))) : h("p", { class: "soft" }, "No file has been made yet."),
+  ];
+}
+
+function fileRow(artifact, names) {
+  const of = artifact.participantId ? `${names.get(artifact.participantId) ?? artifact.participantId}, ${kindWord(artifact.kind).toLowerCase()}` : "Everybody";
+  const file = artifact.key.slice(artifact.key.lastIndexOf("/") + 1);
+  const href = address(artifact.url);
+  return h("tr", {},
+    h("td", {}, h("b", {}, PRODUCTS[artifact.product] ?? artifact.product), h("code", {}, file)),
+    h("td", { data: { label: "Of" } }, of),
+    h("td", { data: { label: "From" }, class: "number" }, stamp(artifact.start)),
+    h("td", { data: { label: "Length" }, class: "number" }, length(artifact.end - artifact.start)),
+    h("td", { data: { label: "Size" }, class: "number" }, bytes(artifact.bytes)),
+    h("td", {}, href && h("a", { class: "quiet", href, download: file, target: "_blank", rel: "noopener", "aria-label": `Download ${file}` }, icon("download"), h("span", {}, "Download"))));
+}
+
+/** Every recording with its phase; opened, it tells its story. */
+export function storiesPanel(recordings, manifest, opened) {
+  const names = new Map(manifest.participants.map((p) => [p.participantId, called(p)]));
+  return [
+    h("h2", {}, "Recordings", h("small", {}, "who said what, and when we heard it")),
+    h("div", { class: "panel stories" }, ...recordings.map((recording) => storyOf(recording, names, opened))),
+  ];
+}
+
+function storyOf(recording, names, opened) {
+  const told = h("ol", { class: "events" });
+  const details = h("details", { open: opened.has(recording.recordingId), ontoggle: () => {
+    opened[details.open ? "add" : "delete"](recording.recordingId);
+    if (details.open) tell(recording.recordingId, told);
+  } },
+    h("summary", {}, icon(recording.kind ?? "live"),
+      h("b", {}, `${names.get(recording.participantId) ?? recording.participantId ?? "Somebody"}, ${kindWord(recording.kind).toLowerCase()}`),
+      h("span", { class: "phase", data: { phase: recording.phase } }, PHASES[recording.phase] ?? recording.phase),
+      h("code", {}, recording.recordingId)),
+    told);
+  return details;
+}
+
+async function tell(recordingId, list) {
+  const events = await api.events(recordingId).catch((fault) => fault);
+  if (events instanceof Error) return list.replaceChildren(h("li", { class: "soft" }, `${events.message}. ${events.advice}`));
+  list.replaceChildren(...events.map((event) => {
+    const [who, said] = story(event);
+    return h("li", {}, h("time", {}, exactTime(event.at)), h("span", {}, h("b", {}, who), ` ${said}`));
+  }));
+}

@@ -1,0 +1,141 @@
+/** How times, sizes, kinds, phases and facts are said. Values in, words out. */
+
+export const KINDS = {
+  audio: { word: "Microphone", off: "The microphone was muted" },
+  video: { word: "Camera", off: "The camera was off" },
+  screen_video: { word: "Screen", off: "The screen was not shared" },
+  screen_audio: { word: "Screen sound", off: "The screen shared no sound" },
+};
+
+/** The word for a kind; one that we do not know is said as it came. */
+export const kindWord = (kind) => KINDS[kind]?.word ?? kind ?? "Session";
+
+export const PHASES = {
+  requested: "Asked for",
+  starting: "Starting",
+  recording: "Recording",
+  stopping: "Stopping",
+  stopped: "Stopped, files awaited",
+  done: "Done",
+  failed: "Failed",
+};
+
+export const PRODUCTS = {
+  repaired: "Segment",
+  track: "Track",
+  stem: "Stem",
+  mix: "Mix of all voices",
+  composition: "Composition",
+  peaks: "Waveform",
+  poster: "Poster",
+  sprite: "Filmstrip",
+  sidecar: "Index",
+  loudness: "Loudness",
+};
+
+/** Who spoke, and what they said: one row per fact of the ledger. */
+const STORY = {
+  RecordingRequested: ["You", (e) => `asked for a recording${e.by ? `, as ${e.by}` : ""}`],
+  StartAccepted: ["VideoSDK", () => "answered that it started"],
+  StartRefused: ["VideoSDK", (e) => `started nothing: ${e.message}`],
+  StartUnconfirmed: ["VideoSDK", (e) => `gave no clear answer to the start: ${e.reason}`],
+  StopRequested: ["You", (e) => `asked it to stop${e.by ? `, as ${e.by}` : ""}`],
+  StopAccepted: ["VideoSDK", () => "answered that it stopped"],
+  StopUnneeded: ["VideoSDK", (e) => `had nothing to stop: ${e.message}`],
+  StopUnconfirmed: ["VideoSDK", (e) => `gave no clear answer to the stop: ${e.reason}`],
+  RecordingStarting: ["VideoSDK", () => "told us that it is starting"],
+  RecordingStarted: ["VideoSDK", () => "told us that it started"],
+  RecordingStopping: ["VideoSDK", () => "told us that it is stopping"],
+  RecordingStopped: ["VideoSDK", (e) => `told us that it stopped, with ${counted(e.files?.length ?? 0, "file")}`],
+  RecordingFailed: ["VideoSDK", () => "told us that the recording failed"],
+  OddHeard: ["VideoSDK", (e) => `sent something odd: ${e.reason}`],
+  RecordingListed: ["VideoSDK's list", () => "has it, still running"],
+  RecordingEnded: ["VideoSDK's list", (e) => `has it, ended, with ${counted(e.files?.length ?? 0, "file")}`],
+  SegmentStored: ["The bucket", (e) => `got ${e.file}; it is whole and its repaired copy was written`],
+  SegmentRejected: ["The bucket", (e) => `got ${e.file}, which can not be read: ${e.reason}`],
+  ObjectMisplaced: ["The bucket", (e) => `got an object that names no segment: ${e.reason}`],
+  SegmentOverdue: ["Tracklane", (e) => `gave up waiting for ${e.file}`],
+  EndOverdue: ["Tracklane", (e) => `gave up waiting for the end: ${e.reason}`],
+  VerdictReached: ["Tracklane", (e) => `concluded: ${e.complete ? "complete" : "not complete"}`],
+  ArtifactMade: ["Tracklane", (e) => `made a ${e.product}`],
+};
+
+/** A fact as [who, what they said]. */
+export function story(event) {
+  const [who, say] = STORY[event.type] ?? ["Somebody", () => event.type];
+  return [who, say(event)];
+}
+
+/** "1 file", "2 files". */
+export const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+/** A place on the session clock: 1:02.5, or 1:00:02.5. */
+export function stamp(ms) {
+  const tenths = Math.floor(Math.max(0, ms) / 100);
+  const [s, m, hours] = [Math.floor(tenths / 10) % 60, Math.floor(tenths / 600) % 60, Math.floor(tenths / 36000)];
+  const minutes = hours ? `${hours}:${String(m).padStart(2, "0")}` : `${m}`;
+  return `${minutes}:${String(s).padStart(2, "0")}.${tenths % 10}`;
+}
+
+/** A length as people say it: 0.4 s, 42 s, 3 min 5 s, 1 h 2 min. */
+export function length(ms) {
+  const seconds = Math.round(ms / 1000);
+  if (ms < 1000) return `${(ms / 1000).toFixed(1)} s`;
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds / 60) % 60} min`;
+}
+
+/** A size: 812 B, 1.4 MB. */
+export function bytes(count) {
+  const step = Math.min(4, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  return `${(count / 1000 ** step).toFixed(step && count / 1000 ** step < 100 ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][step]}`;
+}
+
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const EXACT = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const DAY_OF_YEAR = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+
+export const time = (at) => TIME.format(at);
+export const exactTime = (at) => EXACT.format(at);
+
+/** Today, Yesterday, a weekday of this year, or a date. */
+export function day(at, now = Date.now()) {
+  const [then, today] = [new Date(at), new Date(now)];
+  const ago = Math.round((new Date(today).setHours(0, 0, 0, 0) - new Date(then).setHours(0, 0, 0, 0)) / 86_400_000);
+  if (ago === 0) return "Today";
+  if (ago === 1) return "Yesterday";
+  return (then.getFullYear() === today.getFullYear() ? DAY : DAY_OF_YEAR).format(then);
+}
+
+/** Up to two letters that stand for a name. */
+export function initials(name) {
+  const parts = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  return [parts[0], parts.length > 1 ? parts.at(-1) : ""].map((part) => [...(part ?? "?")][0] ?? "").join("").toUpperCase();
+}
+
+/** What a person is called: by name where somebody told it, else by id. */
+export const called = (participant) => participant.name || participant.participantId;
+
+/**
+ * Why there is nothing here. `state` is off (nobody sent anything), lost, or awaited.
+ * @returns {{state: "off"|"lost"|"awaited", words: string}}
+ */
+export function explained(gap, track, participantId, manifest) {
+  const ours = manifest.verdict.missing.filter((f) => f.participantId === participantId && f.kind === track.kind);
+  const awaited = ours.some((f) => f.reason === "still_open") || !manifest.verdict.settled;
+  const lost = ours.find((f) => f.file && f.reason !== "still_open" && f.reason !== "tail_lost");
+  if (lost) return { state: "lost", words: `Perhaps here belongs ${lost.file}: ${lost.message}` };
+  if (awaited && gap.end === manifest.durationMs) return { state: "awaited", words: "Nothing has been delivered for this stretch yet" };
+  return { state: "off", words: offWords(gap, track) };
+}
+
+function offWords(gap, track) {
+  const off = KINDS[track.kind]?.off ?? "Nothing was sent";
+  const before = track.segments.findLast((s) => s.start !== null && s.end <= gap.start);
+  const after = track.segments.find((s) => s.start !== null && s.start >= gap.end);
+  if (!before) return `${off}, or recording had not begun`;
+  if (!after) return `${off}, or recording had ended`;
+  return before.recordingId === after.recordingId ? off : "Between two recordings: none was running";
+}
