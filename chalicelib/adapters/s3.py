@@ -45,10 +45,9 @@ class S3Inbox:
 
 @dataclass(frozen=True)
 class S3Shelf:
-    """Answers to the port `Shelf`. `signer` is the client whose addresses the callers can reach."""
+    """Answers to the port `Shelf`."""
 
     client: Any
-    signer: Any
     bucket: str
     url_seconds: int
 
@@ -68,7 +67,7 @@ class S3Shelf:
         """A presigned GET. Signed with a role's keys it dies with the role's session at the latest."""
         asked = {"Bucket": self.bucket, "Key": key, "ResponseContentType": content_type}
         asked["ResponseContentDisposition"] = f'inline; filename="{file_name(key)}"'
-        url: str = self.signer.generate_presigned_url("get_object", Params=asked, ExpiresIn=self.url_seconds)
+        url: str = self.client.generate_presigned_url("get_object", Params=asked, ExpiresIn=self.url_seconds)
         return url
 
 

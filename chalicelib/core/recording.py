@@ -65,9 +65,13 @@ class Recording:
         """The recording that these facts tell of."""
         return cls(recording_id, frozenset(facts))
 
-    def told(self, *types: type[e.Event]) -> list[e.Event]:
+    def told[Fact: e.Event](self, *types: type[Fact]) -> list[Fact]:
         """The facts of these types, in the order in which they were heard."""
         return sorted((f for f in self.facts if isinstance(f, types)), key=lambda f: (f.at, f.identity))
+
+    def knows(self, *types: type[e.Event]) -> bool:
+        """Whether any fact of these types is known."""
+        return any(isinstance(fact, types) for fact in self.facts)
 
     @cached_property
     def requested(self) -> e.RecordingRequested | None:
@@ -144,14 +148,14 @@ class Recording:
     @property
     def confirmed(self) -> bool:
         """Whether VideoSDK's list has confirmed the end."""
-        return any(isinstance(f, e.RecordingEnded) for f in self.facts)
+        return self.knows(e.RecordingEnded)
 
     @property
     def awaits_confirmation(self) -> bool:
         """Whether it seems to have ended and VideoSDK's list is still to be asked about it."""
-        seems_over = self.told(e.RecordingStopped, e.RecordingFailed, e.StopUnneeded)
-        given_up = self.told(e.StartRefused, e.EndOverdue)
-        return self.requested is not None and bool(seems_over) and not given_up and not self.confirmed
+        seems_over = self.knows(e.RecordingStopped, e.RecordingFailed, e.StopUnneeded)
+        over = self.knows(e.StartRefused, e.EndOverdue, e.RecordingEnded)
+        return self.requested is not None and seems_over and not over
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -162,16 +166,14 @@ class Recording:
     def _settled(self) -> bool:
         if self.requested is None:
             return bool(self.delivered)
-        if self.told(e.StartRefused):
+        if self.knows(e.StartRefused):
             return True
-        proven = self.confirmed or bool(self.told(e.EndOverdue))
-        return proven and not self.awaited
+        return self.knows(e.RecordingEnded, e.EndOverdue) and not self.awaited
 
     def _missing(self) -> Iterable[Finding]:
         for refusal in self.told(e.StartRefused):
-            assert isinstance(refusal, e.StartRefused)
             yield self._finding("start_refused", detail=refusal.message)
-        if self.told(e.RecordingFailed):
+        if self.knows(e.RecordingFailed):
             yield self._finding("failed")
         for file in sorted(self.expected - self.delivered.keys()):
             yield self._finding("not_delivered" if file not in self.awaited else "still_open", file)
@@ -186,18 +188,17 @@ class Recording:
     @property
     def _unproven(self) -> bool:
         """Given up on: the list never confirmed an end, and no webhook told one either."""
-        given_up = bool(self.told(e.EndOverdue)) and not self.told(e.RecordingStopped, e.RecordingEnded)
-        return given_up and not self.told(e.StartRefused, e.RecordingFailed)
+        told = self.knows(e.RecordingStopped, e.RecordingEnded, e.StartRefused, e.RecordingFailed)
+        return self.knows(e.EndOverdue) and not told
 
     def _odd(self) -> Iterable[Finding]:
         if self.requested is None:
             yield self._finding("unannounced")
-        if self.told(e.EndOverdue) and not self.confirmed and self.told(e.RecordingStopped):
+        if self.knows(e.EndOverdue) and self.knows(e.RecordingStopped) and not self.confirmed:
             yield self._finding("unconfirmed_by_list")
-        if self.told(e.RecordingStopped, e.RecordingEnded) and not self.expected and not self.delivered:
+        if self.knows(e.RecordingStopped, e.RecordingEnded) and not self.expected | self.delivered.keys():
             yield self._finding("no_segments")
         for fact in self.told(e.OddHeard):
-            assert isinstance(fact, e.OddHeard)
             yield self._finding("odd_delivery", detail=f"{fact.webhook_type}: {fact.reason}")
         for delivered in sorted(self.delivered.values(), key=lambda f: f.file):
             yield from self._odd_of(delivered)

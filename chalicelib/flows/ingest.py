@@ -14,7 +14,7 @@ MISPLACED = "misplaced"  # the subject of objects whose keys name no segment
 
 
 def ingest(world: World, appeared: Appeared) -> None:
-    """Process one object once. What can not be processed is a named fact; only a neighbour's failure raises."""
+    """Process one object once. Only a neighbour's failure raises; all else ends as a named fact."""
     if appeared.bucket != world.settings.recordings_bucket:
         return _misplaced(world, appeared.key, f"it lies in another bucket, {appeared.bucket}")
     try:

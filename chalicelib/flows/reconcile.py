@@ -4,13 +4,14 @@ Runs on a schedule over the recordings of which something is still awaited. When
 nothing. Each recording is looked at by itself, so a run that ends early has done whole pieces of work.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from chalicelib.core import events as e
 from chalicelib.core.plan import steps
 from chalicelib.core.recording import Recording
+from chalicelib.flows.record import NOTHING_RUNS
 from chalicelib.flows.settle import confirm, settle
-from chalicelib.ports import Filter, World, recording_subject
+from chalicelib.ports import Accepted, Declined, Filter, Outcome, World, recording_subject
 
 PAGE = 25
 # A start whose outcome nobody knows has had time to be confirmed by webhook or list.
@@ -71,7 +72,11 @@ def _unsettled(world: World) -> Iterator[str]:
 def _fetch(world: World, recording: Recording) -> None:
     """Objects in the bucket whose events never came go through the same queue as all others."""
     prefix = f"{world.settings.bucket_dir_path}/{recording.recording_id}/"
-    known = {(fact.key, fact.etag) for fact in recording.told(e.SegmentStored, e.SegmentRejected)}
+    known = {
+        (fact.key, fact.etag)
+        for fact in recording.facts
+        if isinstance(fact, e.SegmentStored | e.SegmentRejected)
+    }
     world.work.ingest(
         found.key for found in world.inbox.under(prefix) if (found.key, found.etag) not in known
     )
@@ -83,8 +88,19 @@ def _compensate(world: World, recording: Recording) -> None:
     if asked is None or not _unconfirmed(recording) or world.now() - asked.at < UNCONFIRMED_MS:
         return
     outcome = world.recorder.stop(asked.room_id, asked.participant_id, asked.kind)
-    fact = e.StopUnneeded(at=world.now(), message=f"compensation of an unconfirmed start: {outcome}")
-    world.ledger.append(recording_subject(recording.recording_id), fact)
+    fact = _after_compensation(outcome, world.now())
+    if fact is not None:
+        world.ledger.append(recording_subject(recording.recording_id), fact)
+
+
+def _after_compensation(outcome: Outcome, at: int) -> e.Event | None:
+    match outcome:
+        case Accepted():
+            return e.StopAccepted(at=at)
+        case Declined(code, message) if code in NOTHING_RUNS:
+            return e.StartRefused(at=at, code="never_started", message=f"nobody confirmed it: {message}")
+        case _:
+            return None
 
 
 def _unconfirmed(recording: Recording) -> bool:
@@ -94,12 +110,14 @@ def _unconfirmed(recording: Recording) -> bool:
 
 def _seems_over_since(recording: Recording) -> int | None:
     """When somebody last said that it is over."""
-    over: Iterable[e.Event] = recording.told(
-        e.RecordingStopped,
-        e.RecordingEnded,
-        e.RecordingFailed,
-        e.StopAccepted,
-        e.StopUnneeded,
-        e.StopUnconfirmed,
-    )
-    return max((fact.at for fact in over), default=None)
+    return max((fact.at for fact in recording.facts if isinstance(fact, SAYS_OVER)), default=None)
+
+
+SAYS_OVER = (
+    e.RecordingStopped,
+    e.RecordingEnded,
+    e.RecordingFailed,
+    e.StopAccepted,
+    e.StopUnneeded,
+    e.StopUnconfirmed,
+)

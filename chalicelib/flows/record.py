@@ -31,7 +31,7 @@ DECLINED: dict[str, type[TracklaneError]] = {
     "videosdk_unreachable": Unavailable,
 }
 # A stop that is declined for one of these has nothing left to stop.
-_NOTHING_RUNS = frozenset({"not_started", "no_active_session", "room_not_found", "participant_not_joined"})
+NOTHING_RUNS = frozenset({"not_started", "no_active_session", "room_not_found", "participant_not_joined"})
 _OPEN_TRIES = 3
 
 
@@ -69,9 +69,9 @@ def start(world: World, wanted: Wanted, by: str, public_url: str, once: Once | N
     return answer
 
 
-def stop(world: World, recording_ids: Iterable[str], by: str) -> list[Recording]:
+def stop(world: World, recording_ids: Iterable[str], by: str) -> dict[str, Any]:
     """Have these recordings end; one that has ended already stays as it is."""
-    return [_stop(world, recording_id, by) for recording_id in recording_ids]
+    return {"recordings": [recording_view(_stop(world, recording_id, by)) for recording_id in recording_ids]}
 
 
 def holders(world: World, wanted: Wanted) -> list[str]:
@@ -83,7 +83,7 @@ def holders(world: World, wanted: Wanted) -> list[str]:
     if never:
         raise NotFound(
             "recording_not_found",
-            f"{', '.join(never)} of participant {wanted.participant_id} in room {wanted.room_id} was never recorded",
+            f"{', '.join(never)} of {wanted.participant_id} was never recorded in room {wanted.room_id}",
         )
     return [holder for _, holder in found if holder]
 
@@ -202,7 +202,7 @@ def _stop(world: World, recording_id: str, by: str) -> Recording:
     asked = recording.requested
     if asked is None:
         raise NotNow("not_ours", f"{recording_id} was not started by us, so it can not be stopped by us")
-    if recording.ended or recording.told(e.StopAccepted, e.StopUnneeded):
+    if recording.ended or recording.knows(e.StopAccepted, e.StopUnneeded):
         return recording
     subject, intent = subject_of(recording_id), e.StopRequested(at=world.now(), by=by)
     world.ledger.append(subject, intent)
@@ -216,7 +216,7 @@ def _stop_fact(outcome: Outcome, at: int) -> e.Event:
     match outcome:
         case Accepted():
             return e.StopAccepted(at=at)
-        case Declined(code, message) if code in _NOTHING_RUNS:
+        case Declined(code, message) if code in NOTHING_RUNS:
             return e.StopUnneeded(at=at, message=message)
         case Declined(code, message):
             raise DECLINED.get(code, BadGateway)(code, message)

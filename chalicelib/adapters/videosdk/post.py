@@ -1,19 +1,21 @@
-"""VideoSDK's deliveries: believed, then read. Answers to the port `Post`."""
+"""A delivery from the wire to a fact: first the signature over the bytes, only then what they say."""
 
-from chalicelib.adapters.videosdk.news import fact_of, parse
+from dataclasses import dataclass
+
+from chalicelib.adapters.videosdk.news import KEPT, fact_of, parse
 from chalicelib.adapters.videosdk.signature import Signature
 from chalicelib.ports import Heard
 
 
-class Post:
-    """Not a byte of a delivery is read before VideoSDK's signature over it is verified."""
+@dataclass(frozen=True)
+class SignedPost:
+    """Answers to the port `Post`."""
 
-    def __init__(self, signature: Signature) -> None:
-        self._signature = signature
+    signature: Signature
 
     def hear(self, body: bytes, signature: str | None, at: int) -> Heard:
-        """What a delivery tells; `Untrusted` or `Unavailable` when it can not be believed."""
-        self._signature.verify(body, signature)
+        """Verify exactly these bytes, then read them."""
+        self.signature.verify(body, signature)
         news = parse(body)
         return Heard(
             fact=fact_of(news, at),
@@ -22,5 +24,5 @@ class Post:
             session_id=news.session_id,
             webhook_type=news.webhook_type,
             body_sha256=news.body_sha256,
-            text=news.text,
+            text=body[:KEPT].decode("utf-8", "replace"),
         )

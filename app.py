@@ -1,0 +1,55 @@
+"""The map: which doors there are, and the thin functions behind events.
+
+Event handlers stand here because Chalice binds a blueprint's handlers to another module.
+"""
+
+import json
+import logging
+from typing import Any
+
+from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, SQSEvent
+
+from chalicelib import wiring
+from chalicelib.core.plan import step_of
+from chalicelib.core.trigger import appeared
+from chalicelib.flows.ingest import ingest as ingest_object
+from chalicelib.flows.reconcile import reconcile as reconcile_all
+from chalicelib.flows.render import render as render_step
+from chalicelib.flows.settle import settle as settle_subjects
+from chalicelib.routes import authorizer, openapi, pages, recordings, sessions, webhooks
+from chalicelib.routes.batch import each
+
+app = Chalice(app_name="tracklane", configure_logs=False)
+for blueprint in (authorizer, openapi, pages, recordings, sessions, webhooks):
+    app.register_blueprint(blueprint.bp)
+
+SPARE_MS = 60_000  # what a run on schedule leaves unused, so that a piece of work begun can be ended
+log = logging.getLogger("tracklane")
+
+
+@app.on_sqs_message(queue="placeholder", batch_size=1, name="ingest")
+def ingest(event: SQSEvent) -> dict[str, Any]:
+    """Objects that appeared in the recordings bucket. The template puts the real queue in."""
+    world = wiring.world()
+    return each(event, lambda body: [ingest_object(world, told) for told in appeared(body)])
+
+
+@app.on_sqs_message(queue="placeholder", batch_size=1, name="render")
+def render(event: SQSEvent) -> dict[str, Any]:
+    """Steps of plans: the only function that carries the media layer."""
+    world = wiring.world()
+    return each(event, lambda body: render_step(world, step_of(json.loads(body))))
+
+
+@app.on_dynamodb_record(stream_arn="placeholder", name="settle")
+def settle(event: DynamoDBEvent) -> None:
+    """News in the ledger."""
+    settle_subjects(wiring.world(), [record.keys["pk"]["S"] for record in event])
+
+
+@app.schedule("rate(5 minutes)", name="reconcile")
+def reconcile(event: CloudWatchEvent) -> None:
+    """What nobody told us."""
+    left = event.context.get_remaining_time_in_millis
+    looked_at = reconcile_all(wiring.world(), lambda: left() > SPARE_MS)
+    log.info("looked at %s recordings", looked_at)

@@ -1,0 +1,188 @@
+"""Which adapter answers which port. Everything is made on first use and kept for the process's life."""
+
+import functools
+import logging
+import os
+import secrets
+import time
+from functools import cached_property
+from typing import Any
+
+from chalicelib.adapters.callers import Callers
+from chalicelib.adapters.secrets import Secrets
+from chalicelib.config import Config
+from chalicelib.ports import Bell, Catalog, Inbox, Ledger, Media, Post, Recorder, Settings, Shelf, Work
+
+PLAIN_TIMEOUTS = {"connect_timeout": 2, "read_timeout": 5}
+STREAM_TIMEOUTS = {"connect_timeout": 2, "read_timeout": 20}
+
+
+class AwsWorld:
+    """Answers to the port `World` with AWS and VideoSDK. Heavy modules are imported where they are used:
+    each function pays at its cold start for what it needs and for nothing else."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The flows' part of the configuration."""
+        return Settings(
+            recordings_bucket=self.config.recordings_bucket,
+            bucket_dir_path=self.config.bucket_dir_path.strip("/"),
+            grace_ms=self.config.grace_minutes * 60_000,
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """DynamoDB."""
+        from chalicelib.adapters.dynamodb import DynamoLedger
+
+        return DynamoLedger(self._dynamodb, self.config.table)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """DynamoDB."""
+        from chalicelib.adapters.dynamodb import DynamoCatalog
+
+        return DynamoCatalog(self._dynamodb, self.config.table)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """VideoSDK's API."""
+        from chalicelib.adapters.videosdk.api import Api
+
+        def forget() -> None:
+            self.secrets.forget(self.config.videosdk_secret)
+
+        return Api(self.config.videosdk_api, self._credentials, forget=forget)
+
+    @cached_property
+    def post(self) -> Post:
+        """VideoSDK's deliveries."""
+        from chalicelib.adapters.videosdk.post import SignedPost
+        from chalicelib.adapters.videosdk.signature import Signature
+
+        return SignedPost(Signature(self.config.videosdk_api))
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """The recordings bucket."""
+        from chalicelib.adapters.s3 import S3Inbox
+
+        return S3Inbox(self._s3, self.config.recordings_bucket)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """The output bucket."""
+        from chalicelib.adapters.s3 import S3Shelf
+
+        return S3Shelf(self._s3, self.config.output_bucket, self.config.url_seconds)
+
+    @cached_property
+    def media(self) -> Media:
+        """Our own repair; PyAV only where a picture is asked for."""
+        return _OwnMedia()
+
+    @cached_property
+    def bell(self) -> Bell:
+        """EventBridge."""
+        from chalicelib.adapters.eventbridge import EventBridgeBell
+
+        return EventBridgeBell(_client("events"))
+
+    @cached_property
+    def work(self) -> Work:
+        """SQS."""
+        from chalicelib.adapters.sqs import SqsWork
+
+        return SqsWork(
+            _client("sqs"),
+            self.config.recordings_bucket,
+            self.config.ingest_queue_url,
+            self.config.render_queue_url,
+        )
+
+    @property
+    def tag_key(self) -> bytes:
+        """The keyed hashes' secret."""
+        return self.secrets.text(self.config.webhook_tag_secret).encode()
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Secrets Manager."""
+        return Secrets(_client("secretsmanager"))
+
+    def now(self) -> int:
+        """The wall clock."""
+        return time.time_ns() // 1_000_000
+
+    def random(self) -> bytes:
+        """The system's randomness."""
+        return secrets.token_bytes(16)
+
+    def _credentials(self) -> tuple[str, str]:
+        told = self.secrets.fields(self.config.videosdk_secret)
+        return told["apiKey"], told["secret"]
+
+    @cached_property
+    def _dynamodb(self) -> Any:
+        return _client("dynamodb")
+
+    @cached_property
+    def _s3(self) -> Any:
+        # Signature v4 and regional addresses: what a presigned address must have everywhere.
+        style = "path" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"
+        return _client("s3", signature_version="s3v4", s3={"addressing_style": style}, **STREAM_TIMEOUTS)
+
+
+class _OwnMedia:
+    """Answers to the port `Media`."""
+
+    def repair(self, chunks: Any, sink: Any) -> Any:
+        from chalicelib.media.repair import repair
+
+        return repair(chunks, sink)
+
+    def poster(self, chunks: Any) -> bytes:
+        from chalicelib.media.poster import poster
+
+        return poster(chunks).jpeg
+
+
+@functools.cache
+def world() -> AwsWorld:
+    """The one world of this process."""
+    config = Config.read(os.environ)
+    logging.getLogger().setLevel(config.log_level)
+    return AwsWorld(config)
+
+
+@functools.cache
+def callers() -> Callers:
+    """Who may call."""
+    config = world().config
+    return Callers(lambda: world().secrets.text(config.app_token_secret), config.token_audience)
+
+
+def public_url(request_context: dict[str, Any]) -> str:
+    """Where VideoSDK reaches us: the configured address, else the one that the request came to."""
+    configured = world().config.public_url.rstrip("/")
+    if configured:
+        return configured
+    return f"https://{request_context['domainName']}{_stage_path(request_context)}"
+
+
+def _stage_path(request_context: dict[str, Any]) -> str:
+    """The part of the path that API Gateway takes off: the stage, or a custom domain's base path."""
+    path, inner = request_context["path"], request_context["resourcePath"]
+    return str(path[: -len(inner)]) if path.endswith(inner) else f"/{request_context['stage']}"
+
+
+def _client(service: str, **settings: Any) -> Any:
+    import boto3
+    from botocore.config import Config as BotoConfig
+
+    retries = {"mode": "standard", "total_max_attempts": 3}
+    told = BotoConfig(retries=retries, parameter_validation=False, **(PLAIN_TIMEOUTS | settings))
+    return boto3.client(service, config=told)
