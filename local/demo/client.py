@@ -1,0 +1,52 @@
+"""Tracklane's API as an app's backend would call it."""
+
+from typing import Any
+
+import requests
+
+TIMEOUT_S = 60
+
+
+class Tracklane:
+    """`api` is the base address, `token` the app's bearer token; both are in `.local/stack.json`."""
+
+    def __init__(self, api: str, token: str) -> None:
+        self.api = api
+        self.http = requests.Session()
+        self.http.headers["Authorization"] = f"Bearer {token}"
+
+    def record(self, room_id: str, participant_id: str, kinds: tuple[str, ...]) -> list[str]:
+        """Start recordings; their ids."""
+        told = {"roomId": room_id, "participantId": participant_id, "kinds": list(kinds)}
+        return [recording["recordingId"] for recording in self._post("/recordings/start", told)["recordings"]]
+
+    def stop(self, room_id: str, participant_id: str, kinds: tuple[str, ...]) -> None:
+        """Stop recordings."""
+        self._post(
+            "/recordings/stop", {"roomId": room_id, "participantId": participant_id, "kinds": list(kinds)}
+        )
+
+    def recording(self, recording_id: str) -> dict[str, Any]:
+        """One recording with segments and verdict."""
+        return self._get(f"/recordings/{recording_id}")
+
+    def sessions(self, room_id: str) -> list[dict[str, Any]]:
+        """The room's sessions, newest first."""
+        found: list[dict[str, Any]] = self._get("/sessions", roomId=room_id)["sessions"]
+        return found
+
+    def session(self, session_id: str) -> dict[str, Any]:
+        """A session's manifest."""
+        return self._get(f"/sessions/{session_id}")
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._told(self.http.post(f"{self.api}{path}", json=body, timeout=TIMEOUT_S))
+
+    def _get(self, path: str, **params: str) -> dict[str, Any]:
+        return self._told(self.http.get(f"{self.api}{path}", params=params, timeout=TIMEOUT_S))
+
+    def _told(self, answer: requests.Response) -> dict[str, Any]:
+        if not answer.ok:
+            raise RuntimeError(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}")
+        told: dict[str, Any] = answer.json()
+        return told

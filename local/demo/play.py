@@ -1,0 +1,123 @@
+"""Runs the script: the meeting through the simulation's control, the recordings through our API."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from local.demo.client import TIMEOUT_S, Tracklane
+from local.demo.script import PEOPLE, SCRIPT, Cue
+from local.demo.show import Recording, Show
+from local.videosdk.client import Meeting
+
+PATIENCE_S = 120
+# Cues of the same moment pass at once; between moments a spectator needs time to see something.
+BEAT_S = 0.25
+
+
+class Play:
+    """One performance in one room."""
+
+    def __init__(self, tracklane: Tracklane, meeting: Meeting, room_id: str, show: Show) -> None:
+        self.tracklane = tracklane
+        self.meeting = meeting
+        self.room_id = room_id
+        self.show = show
+        self.recording_ids: list[str] = []
+
+    def run(self) -> list[Recording]:
+        """Play the meeting to its end and wait for every verdict; the recordings as they are then."""
+        now_ms = 0
+        for cue in SCRIPT:
+            if cue.at_ms > now_ms:
+                self.meeting.advance(cue.at_ms - now_ms)
+                now_ms = cue.at_ms
+                self.show.update(self._recordings())
+                time.sleep(BEAT_S)
+            self.show.say(f"{cue.at_ms / 1000:5.1f} s  {PEOPLE[cue.who]} {_told(cue)}")
+            DOES[cue.does](self, cue)
+        self.meeting.end()
+        return self._settled()
+
+    def session(self) -> dict[str, Any]:
+        """The session's manifest, once it has been written."""
+        return self._wait(self._written, "the manifest was not written")
+
+    def _written(self) -> dict[str, Any] | None:
+        lines = self.tracklane.sessions(self.room_id)
+        if not lines or not lines[0]["manifestKey"] or not lines[0]["settled"]:
+            return None
+        return self.tracklane.session(lines[0]["sessionId"])
+
+    def _settled(self) -> list[Recording]:
+        def all_settled() -> list[Recording] | None:
+            recordings = self._recordings()
+            self.show.update(recordings)
+            return recordings if all(told["verdict"]["settled"] for told in recordings) else None
+
+        return self._wait(all_settled, "not every recording got its verdict")
+
+    def _recordings(self) -> list[Recording]:
+        return [self.tracklane.recording(recording_id) for recording_id in self.recording_ids]
+
+    def _wait[Found](self, look: Callable[[], Found | None], complaint: str) -> Found:
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            found = look()
+            if found is not None:
+                return found
+            time.sleep(0.3)
+        raise TimeoutError(f"{complaint} within {PATIENCE_S} s")
+
+    def _join(self, cue: Cue) -> None:
+        self.meeting.join(cue.who, PEOPLE[cue.who])
+
+    def _leave(self, cue: Cue) -> None:
+        self.meeting.leave(cue.who)
+
+    def _unmute(self, cue: Cue) -> None:
+        self.meeting.unmute(cue.who, *cue.kinds)
+
+    def _mute(self, cue: Cue) -> None:
+        self.meeting.mute(cue.who, *cue.kinds)
+
+    def _record(self, cue: Cue) -> None:
+        self.recording_ids += self.tracklane.record(self.room_id, cue.who, cue.kinds)
+
+    def _stop(self, cue: Cue) -> None:
+        self.tracklane.stop(self.room_id, cue.who, cue.kinds)
+
+
+DOES: dict[str, Callable[[Play, Cue], None]] = {
+    "join": Play._join,
+    "leave": Play._leave,
+    "unmute": Play._unmute,
+    "mute": Play._mute,
+    "record": Play._record,
+    "stop": Play._stop,
+}
+
+
+def download(manifest: dict[str, Any], into: Path) -> int:
+    """Fetch every artifact as a player would; how many there were."""
+    for artifact in manifest["artifacts"]:
+        target = into / artifact["key"].removeprefix(f"sessions/{manifest['sessionId']}/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        answer = requests.get(artifact["url"], timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        target.write_bytes(answer.content)
+    return len(manifest["artifacts"])
+
+
+def _told(cue: Cue) -> str:
+    verbs = {
+        "join": "joins",
+        "leave": "leaves",
+        "unmute": "turns on",
+        "mute": "turns off",
+        "record": "is being recorded:",
+        "stop": "is no longer recorded:",
+    }
+    return f"{verbs[cue.does]} {', '.join(cue.kinds)}".strip()

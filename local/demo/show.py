@@ -1,0 +1,133 @@
+"""What the demo shows: a live table on a terminal, plain lines elsewhere, and the summary."""
+
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+BARS = {
+    "requested": "[dim]▱▱▱▱▱▱[/]",
+    "starting": "[cyan]▰▱▱▱▱▱[/]",
+    "recording": "[red]▰▰▱▱▱▱[/] ●",
+    "stopping": "[yellow]▰▰▰▱▱▱[/]",
+    "stopped": "[yellow]▰▰▰▰▱▱[/]",
+    "done": "[green]▰▰▰▰▰▰[/]",
+    "failed": "[red]✗[/]",
+}
+
+type Recording = dict[str, Any]
+
+
+class Show(Protocol):
+    """Shows the recordings as they are now, and what just happened."""
+
+    def say(self, line: str) -> None:
+        """Something happened in the meeting."""
+        ...
+
+    def update(self, recordings: list[Recording]) -> None:
+        """This is how far they have come."""
+        ...
+
+    def close(self) -> None:
+        """No more of it."""
+        ...
+
+
+class PlainShow:
+    """A line for each change."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown: dict[str, tuple[str, int, bool]] = {}
+
+    def say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def update(self, recordings: list[Recording]) -> None:
+        for told in recordings:
+            now = (told["phase"], len(told["segments"]), told["verdict"]["complete"])
+            if self._shown.get(told["recordingId"]) != now:
+                self._shown[told["recordingId"]] = now
+                done = "complete" if now[2] else ""
+                self.say(f"    {_name(told):<22} {now[0]:<10} {now[1]} processed  {done}".rstrip())
+
+    def close(self) -> None:
+        return None
+
+
+class LiveShow:
+    """A table that moves, with the last things that happened below it."""
+
+    def __init__(self, console: Console) -> None:
+        self._said: list[str] = []
+        self._recordings: list[Recording] = []
+        self._live = Live(self._drawn(), console=console, refresh_per_second=8)
+        self._live.start()
+
+    def say(self, line: str) -> None:
+        self._said.append(line)
+        self._live.update(self._drawn())
+
+    def update(self, recordings: list[Recording]) -> None:
+        self._recordings = recordings
+        self._live.update(self._drawn())
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _drawn(self) -> Table:
+        table = Table(box=None, pad_edge=False, caption="\n".join(self._said[-4:]), caption_justify="left")
+        for title in ("recording", "phase", "", "segments delivered and processed"):
+            table.add_column(title, style="bold" if title == "recording" else None)
+        for told in self._recordings:
+            segments = " ".join(_segment(segment) for segment in told["segments"])
+            table.add_row(_name(told), told["phase"], BARS[told["phase"]], segments)
+        return table
+
+
+def show(console: Console) -> Show:
+    """The one that fits where the output goes."""
+    return LiveShow(console) if console.is_terminal else PlainShow(console)
+
+
+def summary(manifest: dict[str, Any], verdicts: dict[str, dict[str, Any]]) -> Table:
+    """A line for each track of the session."""
+    length = manifest["durationMs"]
+    table = Table(title=f"Session {manifest['sessionId']}, {length / 1000:.1f} s", title_justify="left")
+    for title in ("participant", "kind"):
+        table.add_column(title)
+    for title in ("segments", "duration", "gaps"):
+        table.add_column(title, justify="right")
+    table.add_column("verdict")
+    for participant in manifest["participants"]:
+        name = participant["name"] or participant["participantId"]
+        for track in participant["tracks"]:
+            told = [verdicts[recording_id] for recording_id in track["recordings"]]
+            table.add_row(name, track["kind"], *_track(track), _verdict(told))
+    return table
+
+
+def _track(track: dict[str, Any]) -> tuple[str, str, str]:
+    spans = [segment for segment in track["segments"] if segment["start"] is not None]
+    recorded = sum(segment["end"] - segment["start"] for segment in spans)
+    gaps = sum(gap["end"] - gap["start"] for gap in track["gaps"])
+    return str(len(spans)), f"{recorded / 1000:.2f} s", f"{len(track['gaps'])}, {gaps / 1000:.2f} s"
+
+
+def _verdict(verdicts: list[dict[str, Any]]) -> str:
+    if all(verdict["complete"] for verdict in verdicts):
+        return "[green]complete[/]"
+    reasons = sorted({finding["reason"] for verdict in verdicts for finding in verdict["missing"]})
+    return f"[red]{', '.join(reasons) or 'open'}[/]"
+
+
+def _name(told: Recording) -> str:
+    return f"{told['participantId']} {told['kind']}"
+
+
+def _segment(segment: dict[str, Any]) -> str:
+    if segment["state"] == "rejected":
+        return "[red]✗[/]"
+    return f"[green]✓[/]{segment['durationMs'] / 1000:.1f}s"
