@@ -47,10 +47,16 @@ function storyOf(recording, names, opened) {
   } },
     h("summary", {}, icon(recording.kind ?? "live"),
       h("b", {}, `${names.get(recording.participantId) ?? recording.participantId ?? "Somebody"}, ${kindWord(recording.kind).toLowerCase()}`),
-      h("span", { class: "phase", data: { phase: recording.phase } }, PHASES[recording.phase] ?? recording.phase),
+      phase(recording),
       h("code", {}, recording.recordingId)),
     told);
   return details;
+}
+
+/** A recording that has ended without all of its files is not simply done. */
+function phase({ phase: told, settled, complete }) {
+  if (told === "done" && settled && !complete) return h("span", { class: "phase", data: { phase: "failed" } }, "Incomplete");
+  return h("span", { class: "phase", data: { phase: told } }, PHASES[told] ?? told);
 }
 
 async function tell(recordingId, list) {

@@ -81,7 +81,7 @@ function decoded(text) {
 
 /** Say whether what is shown is fresh. */
 function reached({ detail: fault }) {
-  pulse.textContent = fault ? "No answer, trying again" : "Live";
+  pulse.textContent = fault ? "No answer, trying again" : "Up to date";
   pulse.dataset.state = fault ? "lost" : "live";
   if (fault?.refused) {
     close();

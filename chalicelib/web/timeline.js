@@ -129,7 +129,7 @@ function lane(track, person, manifest) {
 function drawnGap(gap, track, person, manifest) {
   const { state, words } = explained(gap, track, person.participantId, manifest);
   const told = `${words} (${length(gap.end - gap.start)})`;
-  return h("div", { class: "gap", data: { state, told, start: gap.start, end: gap.end }, title: told, style: spanned(gap, manifest) });
+  return h("div", { class: "gap", data: { state, told, start: gap.start, end: gap.end }, style: spanned(gap, manifest) });
 }
 
 function drawnSegment(segment, manifest) {

@@ -82,8 +82,9 @@ export function length(ms) {
   const seconds = Math.round(ms / 1000);
   if (ms < 1000) return `${(ms / 1000).toFixed(1)} s`;
   if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds / 60) % 60} min`;
+  const [unit, larger, smaller] = seconds < 3600 ? [60, "min", "s"] : [3600, "h", "min"];
+  const rest = Math.floor((seconds % unit) / (unit / 60));
+  return `${Math.floor(seconds / unit)} ${larger}${rest ? ` ${rest} ${smaller}` : ""}`;
 }
 
 /** A size: 812 B, 1.4 MB. */
@@ -124,11 +125,18 @@ export const called = (participant) => participant.name || participant.participa
  */
 export function explained(gap, track, participantId, manifest) {
   const ours = manifest.verdict.missing.filter((f) => f.participantId === participantId && f.kind === track.kind);
-  const awaited = ours.some((f) => f.reason === "still_open") || !manifest.verdict.settled;
-  const lost = ours.find((f) => f.file && f.reason !== "still_open" && f.reason !== "tail_lost");
-  if (lost) return { state: "lost", words: `Perhaps here belongs ${lost.file}: ${lost.message}` };
-  if (awaited && gap.end === manifest.durationMs) return { state: "awaited", words: "Nothing has been delivered for this stretch yet" };
+  const lost = ours.find((f) => f.file && NEVER_CAME.has(f.reason) && mayBelong(f.file, gap, manifest.zeroAt));
+  if (lost) return { state: "lost", words: `Here belongs ${lost.file}: ${lost.message}` };
+  if (!manifest.verdict.settled && gap.end === manifest.durationMs) return { state: "awaited", words: "Nothing has been delivered for this stretch yet" };
   return { state: "off", words: offWords(gap, track) };
+}
+
+const NEVER_CAME = new Set(["not_delivered", "rejected"]);
+
+/** A file's name carries its start in epoch milliseconds; without one it may belong into any gap. */
+function mayBelong(file, gap, zeroAt) {
+  const at = /(?<!\d)(\d{13})(?=\.[A-Za-z0-9]+$)/.exec(file)?.[1] - zeroAt;
+  return Number.isNaN(at) || (gap.start <= at && at < gap.end);
 }
 
 function offWords(gap, track) {
