@@ -180,16 +180,14 @@ class Api:
             token = self._tokens.token()
         except Unavailable as error:
             return NotReached(f"no credentials for VideoSDK: {error.message}")
-        except (PyJWTError, TypeError, ValueError):
+        except (PyJWTError, LookupError, TypeError, ValueError):
             return NotReached("the credentials for VideoSDK can not sign a token")
         return self._wire.send(request, token)
 
     def _wait(self, reply: Reply, again: Again, count: int) -> float:
-        """As long as VideoSDK asks for, else longer each time, spread so that many do not come at once."""
-        asked = _asked(reply, self._clock.now())
-        if asked is not None:
-            return asked
-        return again.wait_s * again.growth**count * random.uniform(0.75, 1.0)
+        """Longer each time, spread so that many do not come at once, and not less than VideoSDK asks for."""
+        own = again.wait_s * again.growth**count * random.uniform(0.75, 1.0)
+        return max(own, _asked(reply, self._clock.now()))
 
 
 def _hurdle(reply: Reply) -> Hurdle | None:
@@ -205,18 +203,16 @@ def _hurdle(reply: Reply) -> Hurdle | None:
     return "lost"
 
 
-def _asked(reply: Reply, now: int) -> float | None:
+def _asked(reply: Reply, now: int) -> float:
     """The wait that a Retry-After asks for, in seconds: a number, or a date."""
-    told = reply.retry_after if isinstance(reply, Answer) else None
-    if told is None:
-        return None
+    told = (isinstance(reply, Answer) and reply.retry_after) or ""
     if told.isascii() and told.isdecimal():
         return float(told[:9])
     try:
         moment = parsedate_to_datetime(told)
     except ValueError:
-        return None
-    return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now / 1000)
+        return 0.0
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now / 1000
 
 
 def _body(reply: Reply) -> bytes:
