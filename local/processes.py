@@ -1,7 +1,7 @@
 """The processes of one local stack, known by a mark in their environment and not by their numbers.
 
-A number may be a stranger's by the time it is used; the mark is inherited, so it also finds the workers that a killed
-server leaves behind, without anything having been written down before the crash.
+A number may be a stranger's by the time it is used; the mark is inherited, so it also finds the workers that
+a killed server leaves behind, without anything having been written down before the crash.
 """
 
 import os
@@ -11,16 +11,18 @@ from pathlib import Path
 
 import psutil
 
+ROOT = Path(__file__).resolve().parent.parent
 MARK = "TRACKLANE_STACK"
-PATIENCE_S = 5
+# Nothing here has anything to lose: the embedded AWS keeps all it has in memory.
+PATIENCE_S = 1
 
 
 def start(command: Sequence[str], home: Path, log: Path, environ: dict[str, str]) -> psutil.Popen:
-    """Run it in the background, marked as `home`'s, with all it says in `log`; it outlives us and our terminal."""
+    """Run it in the background, marked as `home`'s, all it says in `log`; it outlives us and our terminal."""
     with log.open("ab") as said:
         return psutil.Popen(
             command,
-            cwd=home.parent,
+            cwd=ROOT,
             env=environ | {MARK: str(home)},
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -35,7 +37,7 @@ def running(home: Path) -> list[psutil.Process]:
 
 
 def end(home: Path) -> int:
-    """End them all, and say how many there were. Asked first; then, and for what they started since, killed."""
+    """End them all, and say how many there were: asked first, then killed, with what they started since."""
     asked = running(home)
     for process in asked:
         _signal(process.terminate)

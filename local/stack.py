@@ -1,9 +1,9 @@
-"""The whole stack on this machine: the packaged template and zip in an embedded AWS, beside a simulated VideoSDK.
+"""The whole stack here: the packaged template and zip in an embedded AWS, beside a simulated VideoSDK.
 
     python -m local.stack up | down | logs
 
-`up` writes `.local/stack.json`, all that a client needs. Everything listens on 127.0.0.1, on ports that were free.
-The embedded AWS enforces IAM: a right that is missing in `.chalice/policies` is missing here as well.
+`up` writes `.local/stack.json`, all that a client needs. Everything listens on 127.0.0.1, on ports that were
+free. The embedded AWS enforces IAM: a right that is missing in `.chalice/policies` is missing here as well.
 """
 
 import argparse
@@ -30,7 +30,9 @@ from local import processes
 from ops import package, token, wire_bucket
 
 ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".local"
+# Another home is another stack, beside the usual one.
+HOME = Path(os.environ.get("TRACKLANE_HOME") or ROOT / ".local").resolve()
+AWS = ROOT / ".local" / "aws-venv" / "bin" / "ministack"
 STACK_FILE = HOME / "stack.json"
 
 NAME = "tracklane-local"
@@ -42,7 +44,7 @@ BUCKET_DIR_PATH = "recordings"
 ARTIFACTS = "tracklane-artifacts"
 VIDEOSDK_SECRET = "tracklane/videosdk"  # noqa: S105  # a name
 VIDEOSDK_KEY = {"apiKey": "local-api-key", "secret": "local-secret"}
-# The embedded API Gateway takes this tag's value as the id of the API, so its address is known before it is made.
+# The embedded API Gateway takes a tag's value as the API's id, so the address is known before there is one.
 API_ID = "tracklane"
 TOKEN_DAYS = 30
 PATIENCE_S = 60
@@ -52,11 +54,11 @@ class StackError(Exception):
     """The stack does not stand, for this reason."""
 
 
-# --- up -----------------------------------------------------------------------------------------------------------
+# --- up -------------------------------------------------------------------------------------------
 
 
 def up() -> dict[str, Any]:
-    """Have the stack of this very checkout stand, and say where; what stood before is used if it is the same."""
+    """Have the stack of this very checkout stand, and say where; one that stands already is used."""
     with _alone():
         built = package.build(STAGE)
         key = (built.directory / "key").read_text()
@@ -77,7 +79,10 @@ def read() -> dict[str, Any] | None:
 
 
 def _answers(told: dict[str, Any]) -> bool:
-    urls = (f"{told['aws']['endpoint']}/_ministack/health", f"{told['videosdk']['api']}/v2/public/rsa-public-key")
+    urls = (
+        f"{told['aws']['endpoint']}/_ministack/health",
+        f"{told['videosdk']['api']}/v2/public/rsa-public-key",
+    )
     return all(_reached(url) for url in urls)
 
 
@@ -85,7 +90,7 @@ def _raise(built: package.Package, key: str) -> dict[str, Any]:
     (HOME / "aws").mkdir(parents=True)
     port = _free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    processes.start([str(HOME / "aws-venv/bin/ministack")], HOME, HOME / "aws.log", _aws_environ(port))
+    processes.start([str(AWS)], HOME, HOME / "aws.log", _aws_environ(port))
     aws = Aws(endpoint)
     _until("the embedded AWS", lambda: _reached(f"{endpoint}/_ministack/health"))
     uploader = _lay_ground(aws)
@@ -136,7 +141,7 @@ class Aws:
 
 
 def _lay_ground(aws: Aws) -> dict[str, str]:
-    """What an operator has before deploying: the wired bucket, VideoSDK's secret, and a user for its uploads."""
+    """What is there before deploying: the wired bucket, VideoSDK's secret, and a user for its uploads."""
     s3 = aws.client("s3")
     for bucket in (BUCKET, ARTIFACTS):
         s3.create_bucket(Bucket=bucket)
@@ -144,7 +149,11 @@ def _lay_ground(aws: Aws) -> dict[str, str]:
     aws.client("secretsmanager").create_secret(Name=VIDEOSDK_SECRET, SecretString=json.dumps(VIDEOSDK_KEY))
     iam = aws.client("iam")
     iam.create_user(UserName="videosdk")
-    right = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/{BUCKET_DIR_PATH}/*"}
+    right = {
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{BUCKET}/{BUCKET_DIR_PATH}/*",
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [right]})
     iam.put_user_policy(UserName="videosdk", PolicyName="deliver", PolicyDocument=policy)
     key = iam.create_access_key(UserName="videosdk")["AccessKey"]
@@ -157,7 +166,14 @@ def _start_videosdk(endpoint: str, uploader: dict[str, str]) -> str:
     command = [sys.executable, "-m", "local.videosdk", "--port", "0", "--ready-file", str(ready)]
     command += ["--api-key", VIDEOSDK_KEY["apiKey"], "--secret", VIDEOSDK_KEY["secret"]]
     command += ["--private-key", str(_private_key()), "--bucket", BUCKET, "--aws-endpoint", endpoint]
-    command += ["--region", REGION, "--access-key-id", uploader["id"], "--secret-access-key", uploader["secret"]]
+    command += [
+        "--region",
+        REGION,
+        "--access-key-id",
+        uploader["id"],
+        "--secret-access-key",
+        uploader["secret"],
+    ]
     processes.start(command, HOME, HOME / "videosdk.log", {"PATH": os.environ.get("PATH", os.defpath)})
     _until("the simulated VideoSDK", ready.exists)
     return ready.read_text().strip()
@@ -168,7 +184,7 @@ def _private_key() -> Path:
 
 
 def _deploy(aws: Aws, built: package.Package, parameters: dict[str, str]) -> dict[str, str]:
-    """The packaged template as it is, with its two zips uploaded: what `aws cloudformation package` and `deploy` do."""
+    """The packaged template as it is: what `aws cloudformation package` and `deploy` do, only quicker."""
     s3, cloudformation = aws.client("s3"), aws.client("cloudformation")
     for path in (built.function, built.layer):
         s3.upload_file(str(path), ARTIFACTS, path.name)
@@ -183,6 +199,7 @@ def _deploy(aws: Aws, built: package.Package, parameters: dict[str, str]) -> dic
     )
     stack = _settled(cloudformation)
     _mend_gateway_responses(aws, json.loads(template))
+    _mend_concurrency(aws)
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
@@ -192,9 +209,6 @@ _PARAMETERS = {
     "BucketDirPath": BUCKET_DIR_PATH,
     "VideoSdkSecretName": VIDEOSDK_SECRET,
     "RequireTls": "false",
-    # More at once would only take turns on a small machine.
-    "IngestConcurrency": "4",
-    "RenderConcurrency": "2",
 }
 
 
@@ -202,7 +216,9 @@ def _uploaded(template: Any) -> Any:
     """The template with the places of local files replaced by those that they were uploaded to."""
     match template:
         case dict():
-            return {key: _place(value) if key in _FILES else _uploaded(value) for key, value in template.items()}
+            return {
+                key: _place(value) if key in _FILES else _uploaded(value) for key, value in template.items()
+            }
         case list():
             return [_uploaded(value) for value in template]
         case _:
@@ -241,6 +257,15 @@ def _mend_gateway_responses(aws: Aws, template: dict[str, Any]) -> None:
     api.create_deployment(restApiId=API_ID, stageName=_STAGE_PATH)
 
 
+def _mend_concurrency(aws: Aws) -> None:
+    """The embedded CloudFormation hands the number on as text; and more would only take turns here."""
+    functions = aws.client("lambda")
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        if "ScalingConfig" in mapping:
+            at_once = {"MaximumConcurrency": max(2, os.cpu_count() or 2)}
+            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig=at_once)
+
+
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
 _STAGE_PATH = "v1"
 
@@ -268,12 +293,12 @@ def _told(aws: Aws, endpoint: str, videosdk: str, outputs: dict[str, str]) -> di
         "videosdk": {
             "api": videosdk,
             **VIDEOSDK_KEY,
-            "webhookPrivateKey": str(_private_key().relative_to(ROOT)),
+            "webhookPrivateKey": os.path.relpath(_private_key(), ROOT),
         },
     }
 
 
-# --- down ---------------------------------------------------------------------------------------------------------
+# --- down -----------------------------------------------------------------------------------------
 
 
 def down() -> int:
@@ -289,7 +314,7 @@ def _clear() -> int:
     return ended
 
 
-# --- logs ---------------------------------------------------------------------------------------------------------
+# --- logs -----------------------------------------------------------------------------------------
 
 
 def logs(follow: bool) -> None:
@@ -298,7 +323,7 @@ def logs(follow: bool) -> None:
     if not told:
         raise StackError("nothing is up; make up first")
     client = Aws(told["aws"]["endpoint"]).client("logs")
-    seen: set[str] = set()
+    seen: set[tuple[str, int, str]] = set()
     while True:
         for event in _unseen(client, seen):
             at = time.strftime("%H:%M:%S", time.localtime(event["timestamp"] / 1000))
@@ -308,24 +333,28 @@ def logs(follow: bool) -> None:
         time.sleep(1)
 
 
-def _unseen(client: Any, seen: set[str]) -> list[dict[str, Any]]:
+def _unseen(client: Any, seen: set[tuple[str, int, str]]) -> list[dict[str, Any]]:
     events = []
     for group in client.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{NAME}/")["logGroups"]:
         name = group["logGroupName"]
         for page in client.get_paginator("filter_log_events").paginate(logGroupName=name):
             told = [event | {"function": name.rsplit("/", 1)[1]} for event in page["events"]]
-            events += [event for event in told if event["eventId"] not in seen]
-    seen |= {event["eventId"] for event in events}
+            events += [event for event in told if _identity(event) not in seen]
+    seen |= {_identity(event) for event in events}
     return sorted(events, key=lambda event: event["timestamp"])
 
 
-# --- waiting ------------------------------------------------------------------------------------------------------
+def _identity(event: dict[str, Any]) -> tuple[str, int, str]:
+    return event["logStreamName"], event["timestamp"], event["message"]
+
+
+# --- waiting --------------------------------------------------------------------------------------
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
     """One `up` or `down` at a time."""
-    HOME.mkdir(exist_ok=True)
+    HOME.mkdir(parents=True, exist_ok=True)
     with (HOME / "stack.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -357,12 +386,14 @@ def _until(what: str, there: Callable[[], bool], every: float = 0.05) -> None:
         time.sleep(every)
 
 
-# --- the command --------------------------------------------------------------------------------------------------
+# --- the command ----------------------------------------------------------------------------------
 
 
 def main() -> None:
     """Do as told on the command line."""
-    parser = argparse.ArgumentParser(prog="python -m local.stack", description="The whole stack on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m local.stack", description="The whole stack on this machine."
+    )
     parser.add_argument("action", choices=["up", "down", "logs"])
     parser.add_argument("--follow", action="store_true", help="logs: go on until Ctrl-C")
     asked = parser.parse_args()

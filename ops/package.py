@@ -1,7 +1,7 @@
 """Build what a stage runs: the template, the functions' zip and the media layer.
 
-`chalice package` makes template and zip; this wraps it, because by itself Chalice only prints a warning when a
-package has no wheel for Lambda, ships no bytecode (imports then take more than twice as long), ships stale
+`chalice package` makes template and zip; this wraps it, because by itself Chalice only prints a warning when
+a package has no wheel for Lambda, ships no bytecode (imports then take more than twice as long), ships stale
 `__pycache__`, and writes a template with YAML anchors. The same inputs make the same bytes.
 
     python -m ops.package --stage prod [--arch arm64|x86_64]
@@ -84,7 +84,7 @@ def build(stage: str, arch: str | None = None, *, root: Path = ROOT, into: Path 
         shutil.rmtree(package.directory, ignore_errors=True)
         package.directory.mkdir(parents=True)
         _chalice(root, stage, arch, package, _installed(root / "requirements.txt", arch, into))
-        _compact(_installed(root / "requirements-media.txt", arch, into), package.layer, "python")
+        shutil.copy(_layer(root / "requirements-media.txt", arch, into), package.layer)
         _fits(package)
         key.write_text(wanted)
     return package
@@ -107,13 +107,21 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _installed(requirements: Path, arch: str, into: Path) -> Path:
-    """The wheels of a requirements file, unpacked and compiled; kept for as long as the file stays the same."""
+    """A requirements file's wheels, unpacked and compiled; kept for as long as the file stays the same."""
     digest = hashlib.sha256(requirements.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:16]
     target = into / "wheels" / f"{requirements.stem}-{arch}-{digest}"
     if not target.exists():
         fresh = target.with_suffix(f".{os.getpid()}")
         shutil.rmtree(fresh, ignore_errors=True)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-compile",
+        ]
         _run([*pip, "--no-deps", "--target", fresh, "--requirement", requirements, *_platform(arch)])
         _strip(fresh)
         _compile(fresh, fresh)
@@ -121,8 +129,18 @@ def _installed(requirements: Path, arch: str, into: Path) -> Path:
     return target
 
 
+def _layer(requirements: Path, arch: str, into: Path) -> Path:
+    packages = _installed(requirements, arch, into)
+    layer = packages.with_suffix(".zip")
+    if not layer.exists():
+        fresh = packages.with_suffix(f".zip.{os.getpid()}")
+        _compact(packages, fresh, "python")
+        fresh.replace(layer)
+    return layer
+
+
 def _platform(arch: str) -> list[str]:
-    """Wheels for Lambda, also on a Mac; but what runs on a machine that is no Linux has to fit that machine."""
+    """Wheels for Lambda, on any machine; but what is to run on one that is no Linux has to fit it."""
     if sys.platform != "linux" and arch == machine():
         return ["--only-binary=:all:"]
     tags = [f"--platform=manylinux_{glibc}_{WHEEL_ARCH[arch]}" for glibc in GLIBC]
@@ -144,7 +162,7 @@ def _compile(tree: Path, *parts: Path) -> None:
 
 
 def _chalice(root: Path, stage: str, arch: str, package: Package, packages: Path) -> None:
-    """Template and zip, from a copy of the checkout that has no caches and names this stage's architecture."""
+    """Template and zip, from a copy of the checkout without caches that names this stage's architecture."""
     source, made = package.directory / "source", package.directory / "made"
     _lay_out(root, source, stage, arch, packages)
     chalice = Path(sys.executable).with_name("chalice")
@@ -152,6 +170,7 @@ def _chalice(root: Path, stage: str, arch: str, package: Package, packages: Path
     said = _run(
         [chalice, "--project-dir", source, "package", "--stage", stage, *merge, made],
         AWS_DEFAULT_REGION=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),  # asked for, and not used
+        PYTHONDONTWRITEBYTECODE="1",
     )
     if "Could not install dependencies" in said:
         raise PackagingError(said)
@@ -171,7 +190,7 @@ def _lay_out(root: Path, source: Path, stage: str, arch: str, packages: Path) ->
     shutil.copy(root / "app.py", source)
     for name in ("chalicelib", ".chalice"):
         shutil.copytree(root / name, source / name, ignore=shutil.ignore_patterns(*NEVER_INPUTS))
-    # Chalice takes vendor/ as it is; pip has chosen the wheels by now, and would have failed on a missing one.
+    # Chalice takes vendor/ as it is. pip chose the wheels before, and would have failed on a missing one.
     (source / "vendor").symlink_to(packages)
     (source / "requirements.txt").touch()
     config = source / ".chalice" / "config.json"

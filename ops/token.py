@@ -9,6 +9,8 @@ import time
 import boto3
 import jwt
 
+from ops.stacks import Stack
+
 ALGORITHM = "HS256"
 AUDIENCE = "tracklane"
 DAY_S = 86_400
@@ -28,10 +30,8 @@ def main() -> None:
     parser.add_argument("--audience", default=AUDIENCE, help="the stack's TokenAudience, if it was changed")
     parser.add_argument("--days", type=int, default=30)
     asked = parser.parse_args()
-    stack = boto3.client("cloudformation").describe_stacks(StackName=asked.stack)["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    secrets = boto3.client("secretsmanager")
-    secret = secrets.get_secret_value(SecretId=outputs["AppTokenSecret"])["SecretString"]
+    name = Stack(asked.stack).outputs["AppTokenSecret"]
+    secret = boto3.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
     now = int(time.time())
     print(mint(secret, subject=asked.subject, days=asked.days, now=now, audience=asked.audience))
 
