@@ -1,8 +1,8 @@
 """A simulated VideoSDK: its REST API, its webhooks and its recorder, for this machine only.
 
 It behaves as the public documentation and the vendor's own clients say; each behaviour names its source:
-**[D]** official docs, **[C]** official client code, **[S]** third party, **[I]** inferred, **[U]** unknown. What is
-unknown is a switch (`switches.py`); what may go wrong is a fault (`faults.py`).
+**[D]** official docs, **[C]** official client code, **[S]** third party, **[I]** inferred, **[U]** unknown.
+What is unknown is a switch (`switches.py`); what may go wrong is a fault (`faults.py`).
 
     python -m local.videosdk --api-key KEY --secret SECRET --private-key PEM [--bucket … --aws-endpoint …]
 
@@ -12,7 +12,7 @@ Meetings are played through its control (JSON in, JSON out, no token). `client.M
 
 | call | body | what happens |
 |---|---|---|
-| `POST /simulation/rooms/{roomId}/join` | `{participantId, name?}` | comes in; the room and a session are made as needed |
+| `POST /simulation/rooms/{roomId}/join` | `{participantId, name?}` | comes in; room and session are made |
 | `POST …/leave` | `{participantId}` | goes; what is recorded of them ends |
 | `POST …/unmute`, `POST …/mute` | `{participantId, kind}` | microphone, camera or share goes on, off |
 | `POST …/fail` | `{participantId, kind}` | a running recording breaks down: webhook `failed` |
@@ -25,9 +25,10 @@ Meetings are played through its control (JSON in, JSON out, no token). `client.M
 | `GET /simulation/webhooks` | | every webhook sent or lost: `[{type, url, status, body}]` |
 | `POST /simulation/settle` | `{timeoutMs?}` | waits until nothing is under way: `{settled}` |
 
-A room is `{roomId, sessionId, live, startAt, now, webhook, pending, participants, recordings}`; its clock is the
-real one until it is advanced. So who unmutes, waits three seconds and mutes gets a file of three seconds; a
-script that advances gets it at once. Beeps and flashes are on the full seconds since `startAt` (`media.py`).
+A room is `{roomId, sessionId, live, startAt, now, webhook, pending, participants, recordings}`; its clock
+is the real one until it is advanced. So who unmutes, waits three seconds and mutes gets a file of three
+seconds; a script that advances gets it at once. Beeps and flashes are on the full seconds since `startAt`
+(`media.py`).
 """
 
 from local.videosdk.client import Meeting

@@ -31,8 +31,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--api-key", required=True)
     parser.add_argument("--secret", required=True)
-    parser.add_argument("--private-key", type=Path, required=True, help="PEM that webhooks are signed with; made if absent")
-    parser.add_argument("--bucket", help="without it nothing is delivered, as without a storage configuration")
+    parser.add_argument(
+        "--private-key", type=Path, required=True, help="PEM that webhooks are signed with; made if absent"
+    )
+    parser.add_argument(
+        "--bucket", help="without it nothing is delivered, as without a storage configuration"
+    )
     parser.add_argument("--aws-endpoint")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--access-key-id", default="test")
@@ -45,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
 def _simulation(told: argparse.Namespace) -> Simulation:
     switches = Switches().turned(dict(switch.split("=", 1) for switch in told.switch))
     key = private_key(told.private_key)
-    return Simulation(told.api_key, told.secret, key, storage=_storage(told), switches=switches, port=told.port)
+    return Simulation(
+        told.api_key, told.secret, key, storage=_storage(told), switches=switches, port=told.port
+    )
 
 
 def _storage(told: argparse.Namespace) -> Storage | None:

@@ -1,9 +1,9 @@
 """Carries out effects: signs and sends webhooks, puts files into the bucket. Each lane keeps its order.
 
-Signature [D API/webhook-verification]: header `videosdk-signature`, base64 of RSA-SHA256, PKCS#1 v1.5, over the
-raw body; the body is compact as JavaScript writes it, non-ASCII unescaped [I, fact sheet 3.5]. Time-out, retries,
-content type and user agent are unknown [U]. Without a storage configuration nothing is delivered and nobody
-is told. [issue 31 of videosdk-rtc-react-prebuilt-ui]
+Signature [D API/webhook-verification]: header `videosdk-signature`, base64 of RSA-SHA256, PKCS#1 v1.5, over
+the raw body; the body is compact as JavaScript writes it, non-ASCII unescaped [I, fact sheet 3.5].
+Time-out, retries, content type and user agent are unknown [U]. Without a storage configuration nothing is
+delivered and nobody is told. [issue 31 of videosdk-rtc-react-prebuilt-ui]
 """
 
 import base64
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import boto3
@@ -33,7 +34,7 @@ type Put = Callable[[str, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The storage configuration of an API key, as the dashboard's S3 form has it. [D recording-storage-config]
+    """The storage configuration of an API key. [D recording-storage-config: the S3 form]
 
     `endpoint` has no field there; it stands for the AWS that runs here.
     """
@@ -59,7 +60,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A webhook that was sent, or lost on purpose, and how it was answered; `status` is None without an answer."""
+    """A webhook that was sent, or lost on purpose; `status` is None without an answer."""
 
     webhook_type: str
     url: str
@@ -90,9 +91,9 @@ class Courier:
         for effect in effects:
             match effect:
                 case Tell():
-                    self._queue(effect.lane, lambda tell=effect: self._tell(tell))
+                    self._queue(effect.lane, partial(self._tell, effect))
                 case Deliver():
-                    self._queue(effect.lane, lambda deliver=effect: self._deliver(deliver))
+                    self._queue(effect.lane, partial(self._deliver, effect))
 
     def settle(self, timeout_s: float) -> bool:
         """Wait until all is carried out; False when it is not in time."""
@@ -155,7 +156,7 @@ class Courier:
                 self._send(tell)
                 self._send(tell)
             case "delay_webhook" if fault:
-                self._later(f"{tell.lane} late", fault.measures["ms"], lambda: self._send(tell))
+                self._queue(f"{tell.lane} late", partial(self._send_later, tell, fault.measures["ms"]))
             case "reorder_webhook" if fault:
                 self._hold(tell, fault.measures["ms"])
             case _:
@@ -163,26 +164,24 @@ class Courier:
 
     def _hold(self, tell: Tell, ms: int) -> None:
         """Keep it back until its follower has been sent, or nobody followed in time."""
-        once = threading.Lock()
+        first, followed = threading.Lock(), threading.Event()
 
         def send() -> None:
-            if once.acquire(blocking=False):
+            if first.acquire(blocking=False):
                 self._send(tell)
+            followed.set()
+
+        def give_up() -> None:
+            followed.wait(ms / 1_000)
+            send()
 
         with self._lock:
             self._held.setdefault(tell.lane, []).append(send)
-        self._later(f"{tell.lane} held", ms, send)
+        self._queue(f"{tell.lane} held", give_up)
 
     def _let_go(self, lane: str) -> list[Callable[[], None]]:
         with self._lock:
             return self._held.pop(lane, [])
-
-    def _later(self, lane: str, ms: int, work: Callable[[], None]) -> None:
-        def waited() -> None:
-            time.sleep(ms / 1_000)
-            work()
-
-        self._queue(lane, waited)
 
     def _send(self, tell: Tell) -> None:
         letter = self._letter(tell)
@@ -193,6 +192,10 @@ class Courier:
             if _heard(status):
                 break
         self._note(tell, letter, status)
+
+    def _send_later(self, tell: Tell, ms: int) -> None:
+        time.sleep(ms / 1_000)
+        self._send(tell)
 
     def _note(self, tell: Tell, letter: tuple[bytes, str], status: int | None) -> None:
         self.sent.append(Sent(tell.webhook_type, tell.url, *letter, status))

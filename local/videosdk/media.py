@@ -1,11 +1,11 @@
 """What the participants are seen and heard doing, so that sync can be seen and heard, and measured.
 
-On every full second of the session everybody beeps for 100 ms, each at an own pitch, and every picture flashes
-white; on every fifth second the beep is an octave higher. A bar along the bottom fills in five seconds. Between
-the beeps, participants hum for three seconds and are silent for two; silence is sent as DTX does, one packet in
-400 ms. Pictures begin small and grow at the next full second, as a simulcast receiver's do, and their frame rate
-varies. Nobody has seen what the real recorder does with codecs and sizes: VP8 and Opus are what publishers
-send by default [D docs, call-quality/video-codecs].
+On every full second of the session everybody beeps for 100 ms, each at an own pitch, and every picture
+flashes white; on every fifth second the beep is an octave higher. A bar along the bottom fills in five
+seconds. Between the beeps, participants hum for three seconds and are silent for two; silence is sent as
+DTX does, one packet in 400 ms. Pictures begin small and grow at the next full second, as a simulcast
+receiver's do, and their frame rate varies. Nobody has seen what the real recorder does with codecs and
+sizes: VP8 and Opus are what publishers send by default [D docs, call-quality/video-codecs].
 
 A loop of five seconds is encoded once for each voice and layer; segments are cut from its packets.
 """
@@ -56,7 +56,7 @@ _FROZEN_MS = range(3_300, 3_700)
 
 
 def segment(kind: str, voice: int, start: int, end: int) -> bytes:
-    """The file of a segment from `start` to `end` of the session; empty when it is too short for one packet."""
+    """The file of a segment from `start` to `end` of the session; empty when too short for a packet."""
     if kind in LAYERS:
         layers = LAYERS[kind]
         frames = list(_moved(_pictures(layers, voice, start, end), start))
@@ -96,9 +96,9 @@ def _sounds(kind: str, voice: int, start: int, end: int) -> Iterator[Frame]:
 
 
 def _unsent(at: int) -> bool:
-    """Whether DTX leaves this packet out."""
-    loud = at % LOOP_MS < _HUM_MS or at % 1_000 < 2 * BEEP_MS
-    return not loud and at % _COMFORT_MS != 0
+    """Whether DTX leaves this packet out. The coder's memory needs a few packets before each beep."""
+    beeping = at % 1_000 < 2 * BEEP_MS or at % 1_000 >= 1_000 - 2 * BEEP_MS
+    return at % LOOP_MS >= _HUM_MS and not beeping and at % _COMFORT_MS != 0
 
 
 def _between(loop: tuple[Frame, ...], start: int, end: int) -> Iterator[Frame]:
@@ -161,7 +161,9 @@ def _coded_pictures(size: Picture, fps: int, voice: int, *, keys_only: bool) -> 
     coder = av.VideoCodecContext.create("libvpx", "w")
     coder.width, coder.height, coder.pix_fmt = size.width, size.height, "yuv420p"
     coder.time_base, coder.bit_rate = Fraction(1, 1_000), 600_000
-    coder.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}
+    # Several threads wait for each other by spinning: on a busy machine that costs seconds.
+    coder.thread_count = 1
+    coder.options = {"deadline": "realtime", "cpu-used": "-16", "lag-in-frames": "0", "auto-alt-ref": "0"}
     coded: list[Frame] = []
     for at in _times(fps):
         frame = _painted(size, voice, at)

@@ -1,4 +1,4 @@
-"""What happens in the simulated meetings. Each act changes the state and returns the effects to be carried out.
+"""What happens in the simulated meetings. Each act changes the state and yields the effects to carry out.
 
 Pure but for the state itself: the clock is given, nothing is sent or stored here.
 """
@@ -161,7 +161,9 @@ type Effect = Tell | Deliver
 class Meetings:
     """All rooms. Not thread-safe: its owner keeps acts apart."""
 
-    def __init__(self, now: Callable[[], int], faults: Faults, switches: Switches, seed: int | None = None) -> None:
+    def __init__(
+        self, now: Callable[[], int], faults: Faults, switches: Switches, seed: int | None = None
+    ) -> None:
         self.rooms: dict[str, Room] = {}
         self.switches = switches
         self._now = now
@@ -186,7 +188,9 @@ class Meetings:
             room.sessions.append(Session(self._object_id(now), room_id, now))
             yield from self._tell_room(room, "session-started", _session_told(room.sessions[-1]))
         session = _live(room)
-        someone = session.participants.get(participant_id) or self._newcomer(room, session, participant_id, name)
+        someone = session.participants.get(participant_id) or self._newcomer(
+            room, session, participant_id, name
+        )
         if not someone.present:
             someone.stays.append([now, None])
             yield from self._tell_room(room, "participant-joined", _presence_told(session, someone))
@@ -201,7 +205,9 @@ class Meetings:
         """Somebody goes; what was recorded of them ends. [C PYA:room/room.py: recordings run until then]"""
         session, someone = self._present(room_id, participant_id)
         room = self.room(room_id)
-        for recording in [r for r in session.recordings if r.participant_id == participant_id and r.end_at is None]:
+        for recording in [
+            r for r in session.recordings if r.participant_id == participant_id and r.end_at is None
+        ]:
             yield from self._end(recording, told=self.switches.stop_on_leave_webhook)
         someone.stays[-1][1] = self.now(room)
         someone.unmuted.clear()
@@ -326,7 +332,7 @@ class Meetings:
         recording.segments.append(Segment(self._object_id(now), now, key=self._key(recording, now)))
 
     def _key(self, recording: Recording, now: int) -> str:
-        """The usual path [D GUIDE/record-track] under `bucketDirPath`; file name [D API/fetch-all-track-recording].
+        """The usual path, under `bucketDirPath`. [D GUIDE/record-track, API/fetch-all-track-recording]
 
         That the stamp is the file's start is inferred from the docs' example [I, fact sheet section 4].
         """
@@ -444,7 +450,7 @@ def _session_told(session: Session) -> dict[str, Any]:
 
 
 def iso(at: int) -> str:
-    """ISO 8601 with milliseconds and Z, as REST has it; webhooks have `+00:00` instead. [D, fact sheet 3.4]"""
+    """ISO 8601 with milliseconds and Z, as REST has it; webhooks have `+00:00`. [D API/user-webhooks]"""
     said = datetime.fromtimestamp(at // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{said}.{at % 1_000:03d}Z"
 

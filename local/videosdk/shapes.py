@@ -1,4 +1,7 @@
-"""Recordings and sessions as the REST API shows them. [D API/fetch-all-track-recording, GHD data/fetch-sessions.json]"""
+"""Recordings and sessions as REST shows them.
+
+[D API/fetch-all-track-recording, GHD data/fetch-sessions.json, API/fetch-participants]
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +20,7 @@ def page_of(items: Sequence[Any], page: int, per_page: int) -> tuple[Shape, Sequ
 
 
 def recording_shape(recording: Recording, meetings: Meetings) -> Shape:
-    """One track recording. `participantName` is in the SDK's docs and not in REST's example. [D SRV/reference]"""
+    """One track recording; `participantName` is in the SDK's docs, not in REST's. [D SRV/reference]"""
     return {
         "sessionId": recording.session_id,
         "participantId": recording.participant_id,
@@ -86,7 +89,8 @@ def session_whole(session: Session) -> Shape:
         "activeDuration": (ends - session.start_at) / 1_000,
         "chatLink": "",
         "participants": [
-            {"_id": someone.document_id} | participant_shape(someone) for someone in session.participants.values()
+            {"_id": someone.document_id} | participant_shape(someone)
+            for someone in session.participants.values()
         ],
     }
     return session_shape(session) | more

@@ -42,9 +42,10 @@ class Simulation:
         put = storage.put() if isinstance(storage, Storage) else storage
         self.courier = Courier(private_key, self.faults, put, lambda: self.meetings.switches.webhook_retries)
         self.lock = threading.RLock()
-        handler = _QuietHandler
-        self._server = make_server("127.0.0.1", port, Server(self), threaded=True, request_handler=handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._server = make_server(
+            "127.0.0.1", port, Server(self), threaded=True, request_handler=QuietHandler
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
@@ -82,7 +83,12 @@ class Simulation:
             "webhook": room.webhook_url,
             "pending": self.courier.pending,
             "participants": [
-                {"participantId": p.participant_id, "name": p.name, "present": p.present, "unmuted": sorted(p.unmuted)}
+                {
+                    "participantId": p.participant_id,
+                    "name": p.name,
+                    "present": p.present,
+                    "unmuted": sorted(p.unmuted),
+                }
                 for p in (latest.participants.values() if latest else ())
             ],
             "recordings": [
@@ -93,7 +99,8 @@ class Simulation:
                     "startAt": r.start_at,
                     "endAt": r.end_at,
                     "files": [
-                        {"key": s.key, "startAt": s.start_at, "endAt": s.end_at, "size": s.size} for s in r.segments
+                        {"key": s.key, "startAt": s.start_at, "endAt": s.end_at, "size": s.size}
+                        for s in r.segments
                     ],
                 }
                 for r in (latest.recordings if latest else ())
@@ -125,7 +132,7 @@ def _real_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class _QuietHandler(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
     """Says nothing of every request, and does not let small answers wait for an acknowledgement."""
 
     disable_nagle_algorithm = True

@@ -1,4 +1,4 @@
-"""What is unknown of the real service, as switches: each has a default with its reason, and both settings are real.
+"""What is unknown of the real service, as switches. Each has a default with its reason.
 
 The fact sheet's marks are kept: [D] official docs, [C] official client code, [I] inferred, [U] unknown.
 """
@@ -12,20 +12,24 @@ from typing import Any, Literal, Self, get_args, get_type_hints
 class Switches:
     """One setting of every switch.
 
-    - `leading_slash`: `filePath` in `stopped` begins with `/`, as in the docs' example of it [D API/user-webhooks].
-      The list's `filePath` never has one [D API/fetch-all-track-recording].
-    - `keep_individual_recordings`: the key has `individual-recordings/` between `bucketDirPath` and the usual
-      path. VideoSDK's own CDN has it [D]; "the usual recording path" has not [D GUIDE/record-track]; for a
-      customer's bucket it is unknown [U].
-    - `trim_slashes`: slashes around `bucketDirPath` are trimmed before it is joined [U]; else `//` may result.
-    - `upload`: whether a recording's files are in the bucket before its `stopped` is sent, or come after it [U].
+    - `leading_slash`: `filePath` in `stopped` begins with `/`, as in the docs' example of it [D
+      API/user-webhooks]. The list's `filePath` never has one [D API/fetch-all-track-recording].
+    - `keep_individual_recordings`: the key has `individual-recordings/` between `bucketDirPath` and the
+      usual path. VideoSDK's own CDN has it [D]; "the usual recording path" has not [D GUIDE/record-track];
+      for a customer's bucket it is unknown [U].
+    - `trim_slashes`: slashes around `bucketDirPath` are trimmed before it is joined [U]; else `//` may
+      result.
+    - `upload`: whether a recording's files are in the bucket before its `stopped` is sent, or come after it
+      [U].
     - `file_url`: what `fileUrl` holds for a customer's bucket: `null` [S NOTE], or an address.
-    - `stopped_per`: one `stopped` with all files in `fileDetails`, as documented by an array [D], or one per file [U].
-    - `error_body`: an object with `message`, or a bare string; the vendor's client reads both [C NPM:http/errors.ts].
+    - `stopped_per`: one `stopped` with all files in `fileDetails`, as documented by an array [D], or one
+      per file [U].
+    - `error_body`: an object with `message`, or a bare string; the vendor's client reads both [C
+      NPM:http/errors.ts].
     - `not_found_status`: 404 or 402, "the API uses both" [C NPM:http/errors.ts].
     - `second_start`: what a start of a running track gets: `accepted`, changing nothing, or 409 [U].
-    - `stop_on_leave_webhook`: whether a recording that ends because its participant left tells
-      `stopping` and `stopped` [U]. That it ends is known [C PYA:room/room.py].
+    - `stop_on_leave_webhook`: whether a recording that ends because its participant left tells `stopping`
+      and `stopped` [U]. That it ends is known [C PYA:room/room.py].
     - `webhook_retries`: how often an unsuccessful delivery is tried again [U].
     """
 

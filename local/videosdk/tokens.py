@@ -1,9 +1,10 @@
 """Whether a request's token is one that the server API takes.
 
-HS256 with the project's secret; `apikey`, `permissions` and `version: 2` are mandatory, `roles: ["rtc"]` can not
-call server APIs, the header carries it raw, without "Bearer". [D API/intro, API/start-track-recording] Other
-roles and a missing `exp` are taken: the official Python agents send no roles [C PYA:utils.py]; the effect
-of a missing `exp` is unknown [U], and so is the wording of the 401 [U; meaning C NPM:http/errors.ts].
+HS256 with the project's secret; `apikey`, `permissions` and `version: 2` are mandatory, `roles: ["rtc"]`
+can not call server APIs, the header carries it raw, without "Bearer". [D API/intro,
+API/start-track-recording] Other roles and a missing `exp` are taken: the official Python agents send no
+roles [C PYA:utils.py]; the effect of a missing `exp` is unknown [U], and so is the wording of the 401 [U;
+meaning C NPM:http/errors.ts].
 """
 
 from typing import Any

@@ -1,0 +1,1 @@
+"""The simulated VideoSDK is held to what is known of the real one."""
