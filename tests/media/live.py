@@ -10,7 +10,9 @@ from fractions import Fraction
 from functools import cache
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 UNKNOWN = b"\x01\xff\xff\xff\xff\xff\xff\xff"
@@ -119,6 +121,7 @@ def shifted(packets: Iterable[Sent], by: int) -> list[Sent]:
 def opus(milliseconds: int = 3000) -> tuple[Sent, ...]:
     """A tone, in packets of 20 ms."""
     encoder = av.CodecContext.create("libopus", "w")
+    assert isinstance(encoder, AudioCodecContext)
     encoder.sample_rate, encoder.layout, encoder.format = 48_000, "mono", "s16"
     encoder.bit_rate, encoder.time_base = 24_000, Fraction(1, 48_000)
     packets = []
@@ -141,6 +144,7 @@ def pictures(
 ) -> tuple[tuple[Sent, ...], bytes]:
     """A moving picture at a jittered 30 frames a second, and the encoder's own header."""
     encoder = av.CodecContext.create(encoder_name, "w")
+    assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate, encoder.gop_size = Fraction(1, 1000), Fraction(30), keys_every
     encoder.options = _OPTIONS[encoder_name]

@@ -1,0 +1,194 @@
+"""Repair against `ffmpeg -c copy`: CPU, peak memory and bytes read, on a live-style video of two sizes.
+
+`python -m bench.repair [--runs N] [--large MB]`. Each run is a process of its own, its start included; the
+two take turns, and medians are told. The video is made here, by looping real VP8 packets at 560 kbit/s.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+from imageio_ffmpeg import get_ffmpeg_exe  # type: ignore[import-untyped]
+from rich.console import Console
+from rich.table import Table
+
+from tests.media.live import VP8, Sent, clusters, head, pictures, shifted
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one process took."""
+
+    cpu_s: float
+    wall_s: float
+    peak_mb: float
+    read: int
+
+
+def main() -> None:
+    """Measure and print the table."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--runs", type=int, default=5)
+    asked.add_argument("--large", type=int, default=500, help="the large file's size in MB")
+    options = asked.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        _bench(Path(folder), (10, options.large), options.runs)
+
+
+def _bench(folder: Path, sizes: tuple[int, ...], runs: int) -> None:
+    table = Table("file", "engine", "CPU s", "CPU ms/MB", "wall s", "peak MB", "read/size", "CPU vs ffmpeg")
+    for size in sizes:
+        source = folder / f"{size}.webm"
+        make(source, size * MB)
+        found = _alternating(source, folder / "out.webm", runs)
+        for name, medians in found.items():
+            table.add_row(*_row(source, name, medians, found["ffmpeg -c copy"]))
+        source.unlink()
+    for name, command in STARTS.items():
+        run = _median([_in_child([*command, str(folder / "none")]) for _ in range(runs + 1)][1:])
+        table.add_row(
+            "none: start alone", name, f"{run.cpu_s:.3f}", "", f"{run.wall_s:.2f}", f"{run.peak_mb:.0f}"
+        )
+    console = Console(width=120)
+    console.print(table)
+    console.print(f"medians of {runs} runs in turns; each is a process of its own, with its start")
+
+
+def _alternating(source: Path, target: Path, runs: int) -> dict[str, Run]:
+    measured: dict[str, list[Run]] = {name: [] for name in ENGINES}
+    for _ in range(runs + 1):
+        for name, command in ENGINES.items():
+            measured[name].append(_in_child(command(source, target)))
+    # The first turn brings file and programs into memory, and Python's modules into bytecode.
+    return {name: _median(taken[1:]) for name, taken in measured.items()}
+
+
+def _row(source: Path, name: str, run: Run, baseline: Run) -> tuple[str, ...]:
+    size = source.stat().st_size
+    return (
+        f"{size / MB:.0f} MB",
+        name,
+        f"{run.cpu_s:.3f}",
+        f"{1000 * run.cpu_s / (size / MB):.2f}",
+        f"{run.wall_s:.2f}",
+        f"{run.peak_mb:.0f}",
+        f"{run.read / size:.3f}" if run.read else "-",
+        f"{run.cpu_s / baseline.cpu_s:.2f} x",
+    )
+
+
+def _median(runs: list[Run]) -> Run:
+    return Run(
+        statistics.median(run.cpu_s for run in runs),
+        statistics.median(run.wall_s for run in runs),
+        statistics.median(run.peak_mb for run in runs),
+        runs[0].read,
+    )
+
+
+# --- the engines ---
+
+# As a Lambda does it: pieces of the object in, the body's parts out as they come, the front last and apart.
+_REPAIR = """
+import sys
+from chalicelib.media.repair import repair
+
+source, target = open(sys.argv[1], "rb", 0), open(sys.argv[2], "wb", 0)
+class Sink:
+    body = staticmethod(target.write)
+    def front(self, data):
+        with open(sys.argv[2] + ".front", "wb", 0) as first:
+            return first.write(data)
+print(repair(iter(lambda: source.read(1 << 20), b""), Sink()).bytes_read)
+"""
+
+
+def _ours(source: Path, target: Path) -> list[str]:
+    # Nothing of site-packages is used, so it is not looked for.
+    return [sys.executable, "-S", "-c", _REPAIR, str(source), str(target)]
+
+
+def _ffmpeg(source: Path, target: Path) -> list[str]:
+    quiet = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
+    return [
+        get_ffmpeg_exe(),
+        *quiet,
+        "-f",
+        "matroska",
+        "-i",
+        str(source),
+        "-c",
+        "copy",
+        "-f",
+        "webm",
+        str(target),
+    ]
+
+
+ENGINES: dict[str, Callable[[Path, Path], list[str]]] = {"repair": _ours, "ffmpeg -c copy": _ffmpeg}
+
+STARTS = {
+    "repair": [sys.executable, "-S", "-c", "import chalicelib.media.repair"],
+    "ffmpeg -c copy": [get_ffmpeg_exe(), "-version"],
+}
+
+# A process's peak memory begins with that of the process it was forked from, so that one has to be small.
+_MEASURE = """
+import json, os, subprocess, sys, time
+began = time.monotonic()
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
+told = child.stdout.read()
+_, status, used = os.wait4(child.pid, 0)
+wall = time.monotonic() - began
+assert status == 0, status
+read = int(told) if told.strip().isdigit() else 0
+print(json.dumps([used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1000, read]))
+"""
+
+
+def _in_child(command: list[str]) -> Run:
+    measure = [sys.executable, "-S", "-c", _MEASURE]
+    # As where Python is installed: its bytecode is kept, though here not beside the sources.
+    kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(Path(command[-1]).parent / "bytecode")}
+    done = subprocess.run([*measure, *command], check=True, stdout=subprocess.PIPE, env=os.environ | kept)
+    return Run(*json.loads(done.stdout))
+
+
+# --- the video ---
+
+
+def make(target: Path, size: int) -> None:
+    """A live file of at least this size: ten seconds of pictures, again and again."""
+    with target.open("wb") as file:
+        file.write(head(replace(VP8, width=640, height=360)))
+        for part in clusters(_endless(_ten_seconds()), every_ms=5_000):
+            file.write(part)
+            if file.tell() >= size:
+                return
+
+
+def _ten_seconds() -> list[Sent]:
+    """VP8 at 30 frames a second, padded to a camera's bitrate: the padding is never decoded."""
+    packets, _ = pictures("libvpx", width=640, height=360, frames=300, keys_every=300)
+    return [
+        replace(packet, data=packet.data.ljust(12_000 if packet.key else 2_300, b"\0")) for packet in packets
+    ]
+
+
+def _endless(packets: list[Sent]) -> Iterator[Sent]:
+    for turn in count():
+        yield from shifted(packets, 10_000 * turn)
+
+
+if __name__ == "__main__":
+    main()
