@@ -1,0 +1,1 @@
+"""What is measured, each against a named baseline in the same run. Figures, never verdicts: `make bench`."""
