@@ -18,12 +18,12 @@ export function filesPanel(manifest) {
 }
 
 function fileRow(artifact, names) {
-  const of = artifact.participantId ? `${names.get(artifact.participantId) ?? artifact.participantId}, ${kindWord(artifact.kind).toLowerCase()}` : "Everybody";
+  const of = artifact.participantId ? [h("bdi", {}, names.get(artifact.participantId) ?? artifact.participantId), `, ${kindWord(artifact.kind).toLowerCase()}`] : ["Everybody"];
   const file = artifact.key.slice(artifact.key.lastIndexOf("/") + 1);
   const href = address(artifact.url);
   return h("tr", {},
     h("td", {}, h("b", {}, PRODUCTS[artifact.product] ?? artifact.product), h("code", {}, file)),
-    h("td", { data: { label: "Of" } }, of),
+    h("td", {}, ...of),
     h("td", { data: { label: "From" }, class: "number" }, stamp(artifact.start)),
     h("td", { data: { label: "Length" }, class: "number" }, length(artifact.end - artifact.start)),
     h("td", { data: { label: "Size" }, class: "number" }, bytes(artifact.bytes)),
@@ -46,7 +46,7 @@ function storyOf(recording, names, opened) {
     if (details.open) tell(recording.recordingId, told);
   } },
     h("summary", {}, icon(recording.kind ?? "live"),
-      h("b", {}, `${names.get(recording.participantId) ?? recording.participantId ?? "Somebody"}, ${kindWord(recording.kind).toLowerCase()}`),
+      h("b", {}, h("bdi", {}, names.get(recording.participantId) ?? recording.participantId ?? "Somebody"), `, ${kindWord(recording.kind).toLowerCase()}`),
       phase(recording),
       h("code", {}, recording.recordingId)),
     told);

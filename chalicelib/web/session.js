@@ -144,7 +144,7 @@ function found(finding, manifest) {
   const person = manifest.participants.find((p) => p.participantId === finding.participantId);
   const who = person ? called(person) : (finding.participantId ?? "Somebody");
   return h("li", { data: { reason: finding.reason } }, icon("alert"), h("div", {},
-    h("b", {}, `${who}, ${kindWord(finding.kind).toLowerCase()}`), h("span", {}, `: ${finding.message}`),
+    h("b", {}, h("bdi", {}, who), `, ${kindWord(finding.kind).toLowerCase()}`), h("span", {}, `: ${finding.message}`),
     (finding.file || finding.detail) && h("small", {}, finding.file && h("code", {}, finding.file), finding.detail && h("span", {}, finding.detail))));
 }
 

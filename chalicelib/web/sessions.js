@@ -65,7 +65,7 @@ function list(sessions, more) {
 const newestFirst = (a, b) => a.settled - b.settled || (b.zeroAt || Infinity) - (a.zeroAt || Infinity) || 0;
 
 function row(session) {
-  const begun = session.zeroAt > 0;
+  const begun = session.durationMs > 0;
   return h("li", {}, h("a", { class: "session", href: `#/sessions/${encodeURIComponent(session.sessionId)}` },
     h("span", { class: "room" }, h("b", {}, session.roomId ?? "Room unknown"), h("code", {}, session.sessionId)),
     h("span", { class: "fact when" }, begun ? time(session.zeroAt) : "No file yet"),

@@ -24,6 +24,7 @@ export class Stage {
     place(this.faces, this.#tiles.filter((tile) => !tile.screen));
     const sounds = this.player.channels.filter((channel) => channel.kind.endsWith("audio"));
     for (const element of sounds.flatMap(elements)) if (!element.isConnected) this.sounds.append(element);
+    this.element.classList.toggle("voices", !this.player.channels.some((channel) => channel.kind.endsWith("video")));
     this.show();
   }
 
@@ -39,7 +40,7 @@ export class Stage {
     const name = called(person);
     const element = known?.element ?? h("figure", { class: "tile", data: { participant: person.participantId, hue } },
       h("span", { class: "avatar", "aria-hidden": "true" }, initials(name)),
-      h("figcaption", {}, icon("muted"), icon("silent"), h("span", {}, told.screen ? `${name}’s screen` : name)));
+      h("figcaption", {}, icon("muted"), icon("silent"), h("span", {}, h("bdi", {}, name), told.screen && "’s screen")));
     element.prepend(...(told.video ? elements(told.video).filter((video) => !element.contains(video)) : []));
     return { ...told, element, participantId: person.participantId };
   }
@@ -54,7 +55,7 @@ export class Stage {
       tile.element.classList.toggle("seen", shown);
       tile.element.classList.toggle("voiced", Boolean(tile.voice?.onAir));
       tile.element.classList.toggle("silenced", this.player.muted.has(tile.participantId));
-      tile.element.classList.toggle("broken", Boolean(tile.video?.onAir?.failed));
+      tile.element.classList.toggle("broken", Boolean(tile.video?.onAir?.failed || tile.voice?.onAir?.failed));
     }
     this.element.classList.toggle("sharing", sharing);
   }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.core import events as e
-from chalicelib.core.heads import recording_head, session_head
+from chalicelib.core.heads import RecordingHead, recording_head, session_head
 from chalicelib.core.ids import Kind, recording_id
 from chalicelib.core.manifest import manifest
 from chalicelib.core.recording import Recording
@@ -67,11 +67,11 @@ class Meeting:
 
     def line(self) -> dict[str, Any]:
         """As a list of sessions has it."""
-        return session_line(session_head(self.session, ""))
+        return session_line(session_head(self.session_id, self._heads(), len(self.names), ""))
 
     def recordings(self) -> list[dict[str, Any]]:
         """As a list of recordings has them."""
-        return [recording_line(recording_head(Recording.of(rid, told))) for rid, told in self.facts.items()]
+        return [recording_line(head) for head in self._heads()]
 
     def events(self, wanted: str) -> list[dict[str, Any]]:
         """A recording's ledger."""
@@ -82,12 +82,19 @@ class Meeting:
         people = sorted({take.participant_id for take in self.takes})
         for take in self.takes:
             for start, end in take.segments:
-                path = folder / _file(take, start)
+                path = folder / self._file(take, start)
                 if take.kind.endswith("audio"):
                     media.voice(path, start, end)
                 else:
                     colour = COLOURS[people.index(take.participant_id) % len(COLOURS)]
                     media.picture(path, start, end, SIZES[take.kind], colour)
+
+    def _heads(self) -> list[RecordingHead]:
+        return [recording_head(Recording.of(rid, told)) for rid, told in self.facts.items()]
+
+    def _file(self, take: Take, start: int) -> str:
+        owner = "".join(letter for letter in take.participant_id if letter.isalnum())
+        return f"{owner}-{take.kind}-{self.zero_at + start}.webm"
 
     def _facts(self, take: Take) -> Iterable[e.Event]:
         begun = self.zero_at + min((start for start, _ in take.segments), default=0)
@@ -104,7 +111,7 @@ class Meeting:
 
     def _ended(self, take: Take, begun: int) -> Iterable[e.Event]:
         end_at = self.zero_at + max((end for _, end in take.segments), default=0)
-        files = (*(_file(take, start) for start, _ in take.segments), *take.missing, *take.rejected)
+        files = (*(self._file(take, start) for start, _ in take.segments), *take.missing, *take.rejected)
         yield e.StopAccepted(at=end_at + 50)
         yield e.RecordingStopped(at=end_at + 400, session_id=self.session_id, files=files)
         yield e.RecordingEnded(
@@ -130,13 +137,13 @@ class Meeting:
         size = SIZES.get(take.kind, (None, None))
         return e.SegmentStored(
             at=self.zero_at + end + 1_500,
-            key=f"raw/{_file(take, start)}",
+            key=f"raw/{self._file(take, start)}",
             etag="e",
             bytes=(end - start) * 40,
             session_id=self.session_id,
             participant_id=take.participant_id,
             kind=Kind(take.kind),
-            file=_file(take, start),
+            file=self._file(take, start),
             start_at=self.zero_at + start,
             duration_ms=end - start,
             clock=take.clock,
@@ -147,14 +154,9 @@ class Meeting:
             resolutions=(),
             holes=take.holes,
             tail_lost=take.tail_lost and (start, end) == take.segments[-1],
-            repaired_key=f"sessions/{_file(take, start)}",
+            repaired_key=f"sessions/{self._file(take, start)}",
             repaired_bytes=(end - start) * 41,
         )
-
-
-def _file(take: Take, start: int) -> str:
-    owner = "".join(letter for letter in take.participant_id if letter.isalnum())
-    return f"{owner}-{take.kind}-{ZERO + start}.webm"
 
 
 # Ada mutes herself for three seconds, Ben turns his camera off for three and shares his screen.
@@ -179,10 +181,10 @@ TROUBLED = Meeting(
     "standup",
     {"ada": "Ada Okafor", "ben": "Ben Lindqvist"},
     (
-        Take("ada", "audio", ((0, 600_000), (900_000, 1_500_000)), missing=("1790000700000.webm",)),
+        Take("ada", "audio", ((0, 600_000), (900_000, 1_500_000)), missing=("a-1789914300000.webm",)),
         Take("ada", "video", ((0, 1_500_000),), tail_lost=True, holes=((200_000, 204_000),)),
         Take("ben", "audio", ((60_000, 1_450_000),), clock="last_modified"),
-        Take("ben", "video", ((60_000, 700_000),), rejected=("1790000800000.webm",)),
+        Take("ben", "video", ((60_000, 700_000),), rejected=("b-1789914400000.webm",)),
     ),
     zero_at=ZERO - 86_400_000,
 )

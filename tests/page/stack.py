@@ -84,6 +84,8 @@ class Stack:
         self.media_asked.append(name)
         if time.time() > float(parse_qs(query)["at"][0]) + self.valid_seconds:
             return _json({"Code": "AccessDenied", "Message": "Request has expired"}, 403)
+        if not (self.folder / name).is_file():
+            return _json({"Code": "NoSuchKey"}, 404)
         body = (self.folder / name).read_bytes()
         headers = {"Content-Type": "video/webm", "Accept-Ranges": "bytes"}
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted or "")

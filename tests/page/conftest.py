@@ -1,0 +1,91 @@
+"""One Chromium for all tests, a fresh profile and stack for each; whatever it complains of fails the test."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.page.meeting import HOSTILE, REVIEW, TROUBLED, UNDER_WAY
+from tests.page.stack import TOKEN, Stack, served
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "these tests drive a real browser: install Debian's package chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the review's media."""
+    folder = tmp_path_factory.mktemp("outputs")
+    REVIEW.make_media(folder)
+    return folder
+
+
+@pytest.fixture
+def stack(recorded: Path) -> Iterator[Stack]:
+    stack = Stack(recorded, meetings=[TROUBLED, REVIEW, HOSTILE, UNDER_WAY])
+    server = served(stack)
+    yield stack
+    server.shutdown()
+    server.server_close()
+
+
+@dataclass
+class Watched:
+    """A page of which all is heard: what it asked for and what it complained of."""
+
+    page: Page
+    stack: Stack
+    asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, session_id: str = "", settle: str = "main h1") -> Page:
+        """Go to the list, or to a session, with a token in the fragment as a link would have it."""
+        self.page.goto(f"{self.stack.page}#token={TOKEN}")
+        self.page.wait_for_selector(settle)
+        if session_id:
+            self.page.evaluate("(id) => { location.hash = `#/sessions/${encodeURIComponent(id)}`; }", session_id)
+            self.page.wait_for_selector(".timeline .lane")
+        return self.page
+
+
+type Watch = Callable[..., Watched]
+
+
+@pytest.fixture
+def watch(browser: Browser, stack: Stack) -> Iterator[Watch]:
+    """Open a watched page; `expected` complaints are those that the test is about."""
+    opened: list[tuple[Watched, str]] = []
+
+    def begin(width: int = 1280, expected: str = "") -> Watched:
+        page = browser.new_context(viewport={"width": width, "height": 860}, locale="en-GB").new_page()
+        page.set_default_timeout(6_000)
+        watched = Watched(page, stack)
+        page.on("request", lambda request: watched.asked.append(request.url))
+        page.on("pageerror", lambda fault: watched.complaints.append(str(fault)))
+        page.on("console", lambda said: watched.complaints.append(said.text) if said.type == "error" else None)
+        page.add_init_script(
+            "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.effectiveDirective}`))"
+        )
+        opened.append((watched, expected))
+        return watched
+
+    yield begin
+    for watched, expected in opened:
+        watched.page.context.close()
+        assert [told for told in watched.complaints if not expected or expected not in told] == []
+        assert {url.split("/")[2] for url in watched.asked} <= {f"127.0.0.1:{stack.port}"}
