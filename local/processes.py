@@ -5,30 +5,25 @@ a killed server leaves behind, without anything having been written down before 
 """
 
 import os
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).resolve().parent.parent
 MARK = "TRACKLANE_STACK"
 # Nothing here has anything to lose: the embedded AWS keeps all it has in memory.
 PATIENCE_S = 1
 
 
-def start(command: Sequence[str], home: Path, log: Path, environ: dict[str, str]) -> psutil.Popen:
+def start(command: list[str], home: Path, log: Path, environ: dict[str, str]) -> psutil.Process:
     """Run it in the background, marked as `home`'s, all it says in `log`; it outlives us and our terminal."""
-    with log.open("ab") as said:
-        return psutil.Popen(
-            command,
-            cwd=ROOT,
-            env=environ | {MARK: str(home)},
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    streams = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    marked = environ | {MARK: str(home)}
+    return psutil.Process(os.posix_spawn(command[0], command, marked, file_actions=streams, setsid=True))
 
 
 def running(home: Path) -> list[psutil.Process]:

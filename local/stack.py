@@ -61,13 +61,12 @@ def up() -> dict[str, Any]:
     """Have the stack of this very checkout stand, and say where; one that stands already is used."""
     with _alone():
         built = package.build(STAGE)
-        key = (built.directory / "key").read_text()
         told = read()
-        if told and told.get("package") == key and _answers(told):
+        if told and told.get("package") == built.key and _answers(told):
             return told
         _clear()
         try:
-            return _raise(built, key)
+            return _raise(built)
         except BaseException:
             processes.end(HOME)
             raise
@@ -86,7 +85,7 @@ def _answers(told: dict[str, Any]) -> bool:
     return all(_reached(url) for url in urls)
 
 
-def _raise(built: package.Package, key: str) -> dict[str, Any]:
+def _raise(built: package.Package) -> dict[str, Any]:
     (HOME / "aws").mkdir(parents=True)
     port = _free_port()
     endpoint = f"http://127.0.0.1:{port}"
@@ -96,7 +95,7 @@ def _raise(built: package.Package, key: str) -> dict[str, Any]:
     uploader = _lay_ground(aws)
     videosdk = _start_videosdk(endpoint, uploader)
     outputs = _deploy(aws, built, {"VideoSdkApi": videosdk, "PublicUrl": _api(endpoint)})
-    told = _told(aws, endpoint, videosdk, outputs) | {"package": key}
+    told = _told(aws, endpoint, videosdk, outputs) | {"package": built.key}
     fresh = STACK_FILE.with_suffix(".new")
     fresh.write_text(json.dumps(told, indent=2) + "\n")
     fresh.replace(STACK_FILE)
@@ -174,7 +173,7 @@ def _start_videosdk(endpoint: str, uploader: dict[str, str]) -> str:
         "--secret-access-key",
         uploader["secret"],
     ]
-    processes.start(command, HOME, HOME / "videosdk.log", {"PATH": os.environ.get("PATH", os.defpath)})
+    processes.start(command, HOME, HOME / "videosdk.log", {"PYTHONPATH": str(ROOT)})
     _until("the simulated VideoSDK", ready.exists)
     return ready.read_text().strip()
 

@@ -8,6 +8,7 @@ a package has no wheel for Lambda, ships no bytecode (imports then take more tha
 """
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +56,12 @@ class Package:
     directory: Path
 
     @property
+    def key(self) -> str | None:
+        """What it was made from, once it is whole."""
+        key = self.directory / "key"
+        return key.read_text() if key.exists() else None
+
+    @property
     def template(self) -> Path:
         """The SAM template, as JSON."""
         return self.directory / "sam.json"
@@ -78,16 +86,25 @@ def build(stage: str, arch: str | None = None, *, root: Path = ROOT, into: Path 
     """Make a stage's package, or return the one that these very inputs made before."""
     arch = arch or (machine() if stage == "local" else REAL_ARCH)
     package = Package(into / stage)
-    key = package.directory / "key"
     wanted = _fingerprint(root, stage, arch)
-    if not (key.exists() and key.read_text() == wanted):
-        shutil.rmtree(package.directory, ignore_errors=True)
-        package.directory.mkdir(parents=True)
-        _chalice(root, stage, arch, package, _installed(root / "requirements.txt", arch, into))
-        shutil.copy(_layer(root / "requirements-media.txt", arch, into), package.layer)
-        _fits(package)
-        key.write_text(wanted)
+    with _alone(into):
+        if package.key != wanted:
+            shutil.rmtree(package.directory, ignore_errors=True)
+            package.directory.mkdir(parents=True)
+            _chalice(root, stage, arch, package, _installed(root / "requirements.txt", arch, into))
+            shutil.copy(_layer(root / "requirements-media.txt", arch, into), package.layer)
+            _fits(package)
+            (package.directory / "key").write_text(wanted)
     return package
+
+
+@contextmanager
+def _alone(into: Path) -> Iterator[None]:
+    """One build at a time."""
+    into.mkdir(parents=True, exist_ok=True)
+    with (into / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _fingerprint(root: Path, stage: str, arch: str) -> str:

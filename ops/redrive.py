@@ -2,10 +2,10 @@
 
     python -m ops.redrive --stack tracklane-prod
 
-SQS's own redrive stops at the first message that no queue gave up, and three kinds meet in ours: messages that
-a queue gave up, objects' events that EventBridge could not put into the queue, and notes of Lambda's that a
-batch of the ledger's stream was not settled. The last hold only a place in the stream, which forgets after a
-day.
+SQS's own redrive stops at the first message that no queue gave up, and three kinds meet in ours: messages
+that a queue gave up, objects' events that EventBridge could not put into the queue, and notes of Lambda's
+that a batch of the ledger's stream was not settled. The last hold only a place in the stream, which forgets
+after a day.
 """
 
 import argparse

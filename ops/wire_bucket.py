@@ -2,9 +2,9 @@
 
     python -m ops.wire_bucket --bucket my-recordings [--remove]
 
-S3 keeps all of a bucket's notifications in one document that can only be replaced whole. So it is read, changed
-in this one place, written, and read again. `--remove` is for when nothing else hears of the bucket through
-EventBridge.
+S3 keeps all of a bucket's notifications in one document that can only be replaced whole. So it is read,
+changed in this one place, written, and read again. `--remove` is for when nothing else hears of the bucket
+through EventBridge.
 """
 
 import argparse

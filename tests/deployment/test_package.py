@@ -1,0 +1,127 @@
+"""What goes into Lambda: the zip of all functions and the layer of one, for both architectures."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ops import package
+from ops.package import ROOT, UNZIPPED_LIMIT, ZIP_LIMIT, Package
+
+type Built = tuple[str, Package]
+
+# Lambda brings the first four itself; the rest is for building and testing.
+UNWANTED = ("boto3", "botocore", "s3transfer", "jmespath", "av", "pip", "setuptools", "moto", "pytest")
+WANTED = ("app.py", "chalice/app.py", "chalicelib/config.py", "requests/__init__.py", "jwt/__init__.py")
+ELF_MACHINE = {"x86_64": 62, "arm64": 183}
+
+
+def names(path: Path) -> list[str]:
+    return zipfile.ZipFile(path).namelist()
+
+
+def unzipped(path: Path) -> int:
+    return sum(entry.file_size for entry in zipfile.ZipFile(path).infolist())
+
+
+def test_each_zip_and_all_of_them_fit_into_lambda(built: Built) -> None:
+    zips = (built[1].function, built[1].layer)
+
+    assert all(path.stat().st_size < ZIP_LIMIT for path in zips)
+    assert sum(unzipped(path) for path in zips) < UNZIPPED_LIMIT
+
+
+def test_the_functions_without_the_layer_stay_small(built: Built) -> None:
+    assert built[1].function.stat().st_size < 10 * 2**20
+
+
+def test_the_zip_has_what_the_functions_need(built: Built) -> None:
+    assert set(WANTED) <= set(names(built[1].function))
+
+
+def test_the_page_is_in_the_zip(built: Built) -> None:
+    web = {str(path.relative_to(ROOT)) for path in (ROOT / "chalicelib/web").iterdir() if path.is_file()}
+
+    assert web
+    assert web <= set(names(built[1].function))
+
+
+def test_nothing_is_in_the_zip_that_lambda_has_or_nobody_needs(built: Built) -> None:
+    tops = {Path(name).parts[0] for name in names(built[1].function)}
+
+    assert tops.isdisjoint(UNWANTED)
+    assert tops.isdisjoint({"tests", "local", "ops", "bench"})
+
+
+def test_the_layer_has_av_and_nothing_else(built: Built) -> None:
+    tops = {Path(name).parts[:2] for name in names(built[1].layer)}
+
+    assert {top for _, top in tops if not top.endswith(".dist-info")} == {"av", "av.libs"}
+    assert {first for first, _ in tops} == {"python"}
+
+
+@pytest.mark.parametrize("which", ["function", "layer"])
+def test_every_binary_is_for_the_architecture(built: Built, which: str) -> None:
+    arch, made = built
+    packed = zipfile.ZipFile(getattr(made, which))
+
+    binaries = [packed.read(name) for name in packed.namelist() if ".so" in Path(name).suffixes]
+
+    assert binaries
+    assert {int.from_bytes(binary[18:20], "little") for binary in binaries} == {ELF_MACHINE[arch]}
+
+
+@pytest.mark.parametrize("which", ["function", "layer"])
+def test_every_module_is_there_as_bytecode_that_asks_for_no_time(built: Built, which: str) -> None:
+    packed = zipfile.ZipFile(getattr(built[1], which))
+    modules = [Path(name) for name in packed.namelist() if name.endswith(".py")]
+
+    for module in modules:
+        bytecode = packed.read(str(module.parent / "__pycache__" / f"{module.stem}.cpython-313.pyc"))
+        assert int.from_bytes(bytecode[4:8], "little") == 0b01, (
+            f"{module} would be checked against its source"
+        )
+
+
+def test_there_is_no_bytecode_without_its_module(built: Built) -> None:
+    there = set(names(built[1].function))
+    bytecode = [Path(name) for name in there if name.endswith(".pyc")]
+
+    orphans = [
+        path for path in bytecode if str(path.parent.parent / (path.stem.split(".")[0] + ".py")) not in there
+    ]
+
+    assert orphans == []
+
+
+@pytest.mark.slow
+def test_the_same_checkout_makes_the_same_bytes(built: Built) -> None:
+    arch, made = built
+    before = made.function.read_bytes()
+    (made.directory / "key").unlink()
+
+    package.build(made.directory.name, arch)
+
+    assert made.function.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_package_without_a_wheel_for_lambda_is_refused(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "app.py", tmp_path)
+    (tmp_path / "requirements.txt").write_text("sgmllib3k==1.0.0\n")
+    (tmp_path / "requirements-media.txt").touch()
+
+    with pytest.raises(package.PackagingError, match="sgmllib3k"):
+        package.build("prod", "arm64", root=tmp_path, into=tmp_path / "made")
+
+
+def test_too_much_for_lambda_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Package(tmp_path)
+    for path in (made.function, made.layer):
+        with zipfile.ZipFile(path, "w") as packed:
+            packed.writestr("x", bytes(2**10))
+    monkeypatch.setattr(package, "UNZIPPED_LIMIT", 2**10)
+
+    with pytest.raises(package.PackagingError, match="more than Lambda takes: 2048 bytes"):
+        package._fits(made)
