@@ -3,6 +3,8 @@
 Its own small EBML writer, so that reading is not tested by what it shares with writing.
 """
 
+import io
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,8 +14,11 @@ from functools import cache
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+
+from chalicelib.media.repair import Scan, repair
 
 UNKNOWN = b"\x01\xff\xff\xff\xff\xff\xff\xff"
 CLUSTER = bytes.fromhex("1f43b675")
@@ -220,7 +225,91 @@ def _lengths(data: bytes) -> bytes:
     return b"".join(len(nal).to_bytes(4) + nal for nal in _nals(data))
 
 
+def even(packets: Iterable[Sent], step: int = 40) -> list[Sent]:
+    """The same packets at even distances."""
+    return [replace(packet, at=step * index) for index, packet in enumerate(packets)]
+
+
+def without(packets: Iterable[Sent], start: int, end: int) -> list[Sent]:
+    """The packets that do not begin in this stretch."""
+    return [packet for packet in packets if not start <= packet.at < end]
+
+
+def dtx(packets: Iterable[Sent]) -> list[Sent]:
+    """Opus that falls silent: of each 400 ms the first packet and the word that silence follows."""
+    kept = [packet for packet in packets if packet.at % 400 in (0, 20)]
+    return [replace(packet, data=packet.data[:1]) if packet.at % 400 == 20 else packet for packet in kept]
+
+
+def group(sent: Sent, *more: bytes) -> bytes:
+    """A BlockGroup, of the Cluster's own time unless it says more."""
+    at = sent.at.to_bytes(2) if more else b"\0\0"
+    reference = b"" if sent.key else el("fb", b"\xff")
+    return el("a0", el("a1", b"\x81", at, b"\0", sent.data), *more, reference)
+
+
+def laced_block(sent: list[Sent], lacing: str) -> bytes:
+    """One block of several packets, at the first one's time from the Cluster's."""
+    flag, sizes = _LACINGS[lacing]([len(packet.data) for packet in sent])
+    frames = b"".join(packet.data for packet in sent)
+    return el("a3", b"\x81", sent[0].at.to_bytes(2), bytes([0x80 | flag, len(sent) - 1]), sizes, frames)
+
+
+def _xiph(sizes: list[int]) -> tuple[int, bytes]:
+    return 0x02, b"".join(b"\xff" * (size // 255) + bytes([size % 255]) for size in sizes[:-1])
+
+
+def _ebml(sizes: list[int]) -> tuple[int, bytes]:
+    steps = [(b - a + 0x1FFF) | 0x4000 for a, b in itertools.pairwise(sizes[:-1])]
+    return 0x06, b"".join(size.to_bytes(2) for size in (sizes[0] | 0x4000, *steps))
+
+
+def _equal(_: list[int]) -> tuple[int, bytes]:
+    return 0x04, b""
+
+
+_LACINGS = {"xiph": _xiph, "ebml": _ebml, "equal": _equal}
+
+
 # --- reading back ---
+
+
+def repaired(data: bytes | Iterable[bytes]) -> tuple[Scan, bytes]:
+    """The scan and the file."""
+    shelf = Shelf()
+    scan = repair([data] if isinstance(data, bytes) else data, shelf)
+    return scan, shelf.file
+
+
+def opened(file: bytes | io.BytesIO) -> InputContainer:
+    """A file as FFmpeg opens it."""
+    source = io.BytesIO(file) if isinstance(file, bytes) else file
+    found = av.open(source, format="matroska")
+    assert isinstance(found, InputContainer)
+    return found
+
+
+def packets_of(file: bytes) -> list[tuple[int, bool, bytes]]:
+    """Time, key and bytes of each packet, as FFmpeg finds them."""
+    with opened(file) as read:
+        found = [packet for packet in read.demux() if packet.size]
+        return [(packet.pts or 0, packet.is_keyframe, bytes(packet)) for packet in found]
+
+
+def as_sent(packets: list[Sent]) -> list[tuple[int, bool, bytes]]:
+    """The same of what was put in."""
+    return [(packet.at - packets[0].at, packet.key, packet.data) for packet in packets]
+
+
+class Nowhere:
+    """Keeps nothing."""
+
+    def body(self, data: bytes) -> None:
+        """Let it go."""
+
+    def front(self, data: bytes) -> int:
+        """Let it go."""
+        return len(data)
 
 
 class Shelf:
