@@ -41,17 +41,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--access-key-id", default="test")
     parser.add_argument("--secret-access-key", default="test")
-    parser.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--switch", action="append", default=[], type=_switch, metavar="NAME=VALUE")
     parser.add_argument("--ready-file", type=Path, help="gets the base URL once it listens")
     return parser
 
 
 def _simulation(told: argparse.Namespace) -> Simulation:
-    switches = Switches().turned(dict(switch.split("=", 1) for switch in told.switch))
+    switches = Switches().turned(dict(told.switch))
     key = private_key(told.private_key)
     return Simulation(
         told.api_key, told.secret, key, storage=_storage(told), switches=switches, port=told.port
     )
+
+
+def _switch(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    try:
+        Switches().turned({name: value})
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
+    return name, value
 
 
 def _storage(told: argparse.Namespace) -> Storage | None:

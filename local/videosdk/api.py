@@ -71,11 +71,16 @@ class Api:
         info, shown = shapes.page_of(list(session.participants.values()), *page_and_size(asked))
         return {"pageInfo": info, "data": shapes.participants_shape(session, shown)}
 
-    def end_session(self, asked: Asked) -> str:
-        """Everybody goes. [D API/end-session; its answer U]"""
+    def participant(self, asked: Asked) -> Any:
+        """One of them. [C NPM:resources/sessions.ts]"""
+        someone = self._session(asked).participants.get(asked["participant_id"])
+        return shapes.participant_shape(self._only([someone] if someone else [], m.NO_PARTICIPANT))
+
+    def end_session(self, asked: Asked) -> Any:
+        """Everybody goes; answers the session, now ended. [D API/end-session; C NPM:resources/sessions.ts]"""
         need(asked, "roomId")
         self._sim.act(lambda meetings: meetings.end_session(asked["roomId"]))
-        return m.SESSION_ENDED
+        return shapes.session_whole(self._sim.meetings.room(asked["roomId"]).sessions[-1])
 
     def key(self, _: Asked) -> Any:
         """PKCS#1 PEM with a leading newline. [C NPM:resources/webhooks.ts; S a published copy]"""
@@ -104,6 +109,7 @@ CALLS: tuple[tuple[str, str, Call], ...] = (
     ("POST", "/v2/sessions/end", Api.end_session),
     ("GET", "/v2/sessions/<session_id>", Api.session),
     ("GET", "/v2/sessions/<session_id>/participants", Api.participants),
+    ("GET", "/v2/sessions/<session_id>/participants/<participant_id>", Api.participant),
     ("GET", "/v2/public/rsa-public-key", Api.key),
 )
 

@@ -8,19 +8,19 @@ is not named matches all; a name may be given several values as a list.
 | `lose_webhook` | type, participantId, kind | | it is never sent; the list counts it as unsuccessful |
 | `double_webhook` | type, participantId, kind | | it is sent twice, byte for byte the same |
 | `delay_webhook` | type, participantId, kind | ms (1000) | it is sent that much later; others overtake it |
-| `reorder_webhook` | type, participantId, kind | ms (1000) | it is sent after its follower, or after ms |
+| `reorder_webhook` | type, participantId, kind | ms (1000) | its follower is sent first, if one comes in ms |
 | `lose_answer` | call, participantId, kind | | the work is done, then the connection is closed |
 | `server_error` | call, participantId, kind | status (503), done (false) | a 5xx, before or after the work |
 | `rate_limit` | call, participantId, kind | retry_after (1) | 429 with Retry-After; no work is done |
 | `drip` | call, participantId, kind | ms (500) | the answer comes byte by byte, one every ms |
 | `slow` | call, participantId, kind | ms (1000) | the work is done, the answer waits |
-| `lose_object` | participantId, kind, index | | the file (the first is 0) is announced, never uploaded |
+| `lose_object` | participantId, kind, index | | a file, counted from 0, is announced and never uploaded |
 | `fail_start` | participantId, kind | | `starting`, then `failed`: nothing is recorded |
 | `fail_stop` | participantId, kind | | `stopping`, then `failed` in place of `stopped` |
 
-`call` is `start`, `stop`, `list`, `get`, `delete`, `sessions`, `session`, `participants`, `end_session` or
-`key`. `times` is how often it strikes (1; null for ever), `fraction` how likely (1.0) each time that it
-could.
+`call` is `start`, `stop`, `list`, `get`, `delete`, `sessions`, `session`, `participants`, `participant`,
+`end_session` or `key`. `times` is how often it strikes (1; null for ever), `fraction` how likely (1.0) each
+time that it could.
 """
 
 import random

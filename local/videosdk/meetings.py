@@ -3,6 +3,7 @@
 Pure but for the state itself: the clock is given, nothing is sent or stored here.
 """
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -27,10 +28,10 @@ NO_SESSION = "No active session found"
 
 # Undocumented wordings [U]; made up, so nobody should read them.
 DELETED = "Track recording deleted successfully"
-SESSION_ENDED = "Session ended successfully"
 NO_ROOM = "Room not found"
 NO_SUCH_SESSION = "Session not found"
 NO_RECORDING = "Recording not found"
+NO_PARTICIPANT = "Participant not found"
 ALREADY_STARTED = "track recording is already started"
 
 
@@ -161,14 +162,13 @@ type Effect = Tell | Deliver
 class Meetings:
     """All rooms. Not thread-safe: its owner keeps acts apart."""
 
-    def __init__(
-        self, now: Callable[[], int], faults: Faults, switches: Switches, seed: int | None = None
-    ) -> None:
+    def __init__(self, now: Callable[[], int], faults: Faults, switches: Switches) -> None:
         self.rooms: dict[str, Room] = {}
         self.switches = switches
         self._now = now
         self._faults = faults
-        self._random = random.Random(seed)
+        self._process = random.getrandbits(40)
+        self._count = itertools.count(random.getrandbits(16))
 
     # --- people -----------------------------------------------------------------------------------
 
@@ -420,8 +420,8 @@ class Meetings:
         return session, someone
 
     def _object_id(self, now: int) -> str:
-        """A Mongo ObjectId: its first four bytes are seconds. [I from the docs' examples]"""
-        return f"{now // 1_000:08x}{self._random.getrandbits(64):016x}"
+        """A Mongo ObjectId: seconds, a random number of the process, a count. [I from the docs' examples]"""
+        return f"{now // 1_000:08x}{self._process:010x}{next(self._count) & 0xFFFFFF:06x}"
 
 
 def _live(room: Room) -> Session:

@@ -16,6 +16,9 @@ CLUSTER_OF_UNKNOWN_SIZE = b"\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff"
 SEGMENT_OF_UNKNOWN_SIZE = b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff"
 KINDS = ("audio", "video", "screen_audio", "screen_video")
 
+# Every so manieth sample is looked at: a beep's shortest wave is four times as long.
+SAMPLED = 3
+
 # Where in the session a segment lies: from a full second, from between two, across the loop's end, short.
 STRETCHES = [(0, 6_000), (1_234, 9_876), (4_990, 12_010), (777, 1_200)]
 
@@ -84,8 +87,8 @@ def _loud(body: bytes, start: int) -> Iterator[tuple[float, bool]]:
     last = -1e9
     for frame in _decoded(body):
         samples = memoryview(bytes(frame.planes[0])).cast("f")[: frame.samples]
-        for i, sample in enumerate(samples):
-            if abs(sample) > 0.2:
+        for i in range(0, frame.samples, SAMPLED):
+            if samples[i] > 0.2:
                 at = frame.pts + i / 48 + start
                 yield at, at - last < 150
                 last = at

@@ -82,10 +82,19 @@ def test_participants_are_paged_inside_an_object(meeting: Meeting, call: Call) -
     assert [someone["participantId"] for someone in page["data"]["participants"]] == ["cho"]
 
 
+def test_one_participant_can_be_asked_for(meeting: Meeting, call: Call) -> None:
+    session_id = meeting.join("ann", "Ann")
+
+    assert call("GET", f"/v2/sessions/{session_id}/participants/ann").json()["name"] == "Ann"
+    assert call("GET", f"/v2/sessions/{session_id}/participants/bob").status_code == 404
+
+
 def test_a_session_can_be_ended_by_the_api(meeting: Meeting, call: Call) -> None:
     meeting.join("ann")
 
-    assert call("POST", "/v2/sessions/end", {"roomId": "room-1"}).ok
+    ended = call("POST", "/v2/sessions/end", {"roomId": "room-1"}).json()
+
+    assert (ended["roomId"], ended["status"]) == ("room-1", "ended")
     assert meeting.seen()["live"] is False
     assert call("POST", "/v2/sessions/end", {"roomId": "room-1"}).status_code == 403
 
