@@ -41,7 +41,7 @@ check: .local/venv.stamp ## lint, types, and what CloudFormation would refuse
 	@$(PY) -m ruff format --check --quiet .
 	@$(PY) -m mypy
 	@$(PY) -m ops.package --stage prod >/dev/null
-	@$(PY) -m cfnlint --regions us-east-1 --template .local/package/prod/sam.json
+	@.venv/bin/cfn-lint --regions us-east-1 --template .local/package/prod/sam.json
 
 bench: .local/venv.stamp .local/aws.stamp ## measure, each figure beside its baseline
 	@$(PY) -m bench
