@@ -47,6 +47,18 @@ SAYS: dict[type[e.Event], Phase] = {
     e.RecordingRequested: Phase.REQUESTED,
 }
 
+# Who says one of these has seen it run: a refusal, or that it was never started, was wrong then.
+RAN = (
+    e.RecordingStarted,
+    e.RecordingStopping,
+    e.RecordingStopped,
+    e.RecordingListed,
+    e.RecordingEnded,
+    e.SegmentStored,
+    e.SegmentRejected,
+)
+GONE = "object_gone"  # the code of a delivered file that was not there any more when we came to read it
+
 ENDED = frozenset({Phase.STOPPED, Phase.DONE, Phase.FAILED})
 PHASES = tuple(phase.value for phase in Phase)
 
@@ -62,8 +74,9 @@ class Recording:
 
     @classmethod
     def of(cls, recording_id: str, facts: Iterable[e.Event]) -> "Recording":
-        """The recording that these facts tell of."""
-        return cls(recording_id, frozenset(facts))
+        """The recording that these facts tell of; of two tellings of one fact, the first that was heard."""
+        latest_first = sorted(facts, key=lambda fact: fact.at, reverse=True)
+        return cls(recording_id, frozenset({fact.identity: fact for fact in latest_first}.values()))
 
     def told[Fact: e.Event](self, *types: type[Fact]) -> list[Fact]:
         """The facts of these types, in the order in which they were heard."""
@@ -82,8 +95,15 @@ class Recording:
     def phase(self) -> Phase:
         """How far it has come."""
         known = {type(fact) for fact in self.facts}
+        if not self.refused:
+            known.discard(e.StartRefused)
         says = next((phase for kind, phase in SAYS.items() if kind in known), Phase.REQUESTED)
         return Phase.DONE if says is Phase.STOPPED and self.verdict.settled else says
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing was ever started."""
+        return self.knows(e.StartRefused) and not self.knows(*RAN)
 
     @property
     def ended(self) -> bool:
@@ -119,9 +139,13 @@ class Recording:
 
     @cached_property
     def delivered(self) -> dict[str, Delivered]:
-        """The newest delivery of each file, by file name: an object may be overwritten."""
-        found = self.told(e.SegmentStored, e.SegmentRejected)
-        return {f.file: f for f in found if isinstance(f, e.SegmentStored | e.SegmentRejected)}
+        """The newest delivery of each file, by file name: an object may be overwritten.
+
+        An object that was gone when its event came is no delivery where another of its file is known.
+        """
+        found: list[Delivered] = [*self.told(e.SegmentStored), *self.told(e.SegmentRejected)]
+        found.sort(key=lambda f: (not _is_gone(f), f.at, f.identity))
+        return {fact.file: fact for fact in found}
 
     @property
     def segments(self) -> list[e.SegmentStored]:
@@ -154,7 +178,7 @@ class Recording:
     def awaits_confirmation(self) -> bool:
         """Whether it seems to have ended and VideoSDK's list is still to be asked about it."""
         seems_over = self.knows(e.RecordingStopped, e.RecordingFailed, e.StopUnneeded)
-        over = self.knows(e.StartRefused, e.EndOverdue, e.RecordingEnded)
+        over = self.refused or self.knows(e.EndOverdue, e.RecordingEnded)
         return self.requested is not None and seems_over and not over
 
     @cached_property
@@ -166,12 +190,12 @@ class Recording:
     def _settled(self) -> bool:
         if self.requested is None:
             return bool(self.delivered)
-        if self.knows(e.StartRefused):
+        if self.refused:
             return True
         return self.knows(e.RecordingEnded, e.EndOverdue) and not self.awaited
 
     def _missing(self) -> Iterable[Finding]:
-        for refusal in self.told(e.StartRefused):
+        for refusal in self.told(e.StartRefused) if self.refused else ():
             yield self._finding("start_refused", detail=refusal.message)
         if self.knows(e.RecordingFailed):
             yield self._finding("failed")
@@ -184,16 +208,20 @@ class Recording:
                 yield self._finding("tail_lost", fact.file)
         if self._unproven:
             yield self._finding("unproven")
+        if not self.awaited and not self._settled():
+            yield self._finding("still_open")
 
     @property
     def _unproven(self) -> bool:
         """Given up on: the list never confirmed an end, and no webhook told one either."""
-        told = self.knows(e.RecordingStopped, e.RecordingEnded, e.StartRefused, e.RecordingFailed)
+        told = self.refused or self.knows(e.RecordingStopped, e.RecordingEnded, e.RecordingFailed)
         return self.knows(e.EndOverdue) and not told
 
     def _odd(self) -> Iterable[Finding]:
         if self.requested is None:
             yield self._finding("unannounced")
+        if self.knows(e.StartRefused) and not self.refused:
+            yield self._finding("refused_and_ran")
         if self.knows(e.EndOverdue) and self.knows(e.RecordingStopped) and not self.confirmed:
             yield self._finding("unconfirmed_by_list")
         if self.knows(e.RecordingStopped, e.RecordingEnded) and not self.expected | self.delivered.keys():
@@ -213,3 +241,7 @@ class Recording:
 
     def _finding(self, reason: str, file: str | None = None, detail: str | None = None) -> Finding:
         return Finding(reason, self.recording_id, self.participant_id, self.kind, file, detail)
+
+
+def _is_gone(fact: Delivered) -> bool:
+    return isinstance(fact, e.SegmentRejected) and fact.code == GONE

@@ -14,7 +14,8 @@ REASONS = {
     "tail_lost": "this file ends in the middle of a packet: its tail is missing",
     "unproven": "nobody said which files there should be: no webhook named them and VideoSDK's list does "
     "not have the recording",
-    "still_open": "the recording has not ended, or its files are still on their way",
+    "still_open": "the recording has not ended, its end is not confirmed yet, or this file is on its way",
+    "refused_and_ran": "we were told that VideoSDK did not start the recording, and it ran all the same",
     "unannounced": "these segments came without a start of ours",
     "unconfirmed_by_list": "VideoSDK's list did not confirm the end; the webhook named the files",
     "unlisted_file": "this file was delivered and neither the webhook nor VideoSDK's list names it",

@@ -1,0 +1,1 @@
+"""What each port promises, held by its fake and by its adapter."""

@@ -1,0 +1,1 @@
+"""The journeys, with the world in memory."""
