@@ -1,16 +1,13 @@
 """The queues behind the media functions."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import batched
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.core.errors import Unavailable
-
-_BATCH = 10  # SendMessageBatch's limit
 
 
 @dataclass(frozen=True)
@@ -32,16 +29,10 @@ class SqsWork:
 
     def _send(self, queue_url: str, bodies: Iterable[dict[str, Any]]) -> None:
         try:
-            for entries in batched(_entries(bodies), _BATCH):
-                answer = self.client.send_message_batch(QueueUrl=queue_url, Entries=list(entries))
-                if answer.get("Failed"):
-                    raise Unavailable("queue_unavailable", "SQS did not take every message; try again")
+            for body in bodies:
+                self.client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(body))
         except (ClientError, BotoCoreError) as error:
             raise Unavailable("queue_unavailable", "SQS can not be reached; try again") from error
-
-
-def _entries(bodies: Iterable[dict[str, Any]]) -> Iterator[dict[str, str]]:
-    return ({"Id": str(place), "MessageBody": json.dumps(body)} for place, body in enumerate(bodies))
 
 
 def _object_created(bucket: str, key: str) -> dict[str, Any]:

@@ -46,8 +46,9 @@ def _process(world: World, where: ids.Place, reading: Reading) -> None:
         writing.abandon()
         raise
     fact = _stored(where, delivered, scan, target, writing.size, world.now())
-    if world.ledger.append(recording_subject(where.recording_id), fact):
-        world.work.make(step.told() for step in steps(where.recording_id, [fact]))
+    # The products first: once the fact is written, a retry finds nothing left to do.
+    world.work.make(step.told() for step in steps(where.recording_id, [fact]))
+    world.ledger.append(recording_subject(where.recording_id), fact)
     return None
 
 

@@ -3,6 +3,7 @@
 All of it is computed from the ledger as it is now, so running it twice, late or out of order is harmless.
 """
 
+import logging
 from collections.abc import Iterable
 
 from chalicelib.core import events as e
@@ -13,6 +14,8 @@ from chalicelib.core.manifest import digest, encoded, manifest
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import Session, weight
 from chalicelib.ports import Listed, World, recording_subject, session_subject
+
+log = logging.getLogger("tracklane")
 
 MANIFEST_TYPE = "application/json"
 
@@ -47,7 +50,8 @@ def confirm(world: World, recording: Recording) -> Recording:
     """Ask VideoSDK's list, the second witness. Its silence is no news: the reconciler asks again."""
     try:
         heard = [fact for item in _listed(world, recording) if (fact := _fact(item, world.now()))]
-    except Unavailable:
+    except Unavailable as silence:
+        log.warning("VideoSDK's list can not be asked about %s: %s", recording.recording_id, silence)
         return recording
     for fact in heard:
         world.ledger.append(recording_subject(recording.recording_id), fact)

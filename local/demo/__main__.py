@@ -17,6 +17,7 @@ from local.demo.show import show, summary
 from local.videosdk.client import Meeting
 
 FILES = Path(".local/demo")
+PLAIN_WIDTH = 110
 
 
 def main() -> int:
@@ -24,8 +25,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="end when the job is done, and stop the stack")
     leave = parser.parse_args().exit
-    console = Console()
-    was_up = stack.running()
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+    was_up = stack.read() is not None
     told = stack.up()
     try:
         complete = perform(told, console)
@@ -55,9 +56,8 @@ def perform(told: dict[str, Any], console: Console) -> bool:
     shutil.rmtree(into, ignore_errors=True)
     count = download(manifest, into)
     say = _sayer(console)
-    say(
-        f"{manifest['durationMs'] / 1000:.0f} s of meeting, recorded and processed in {time.monotonic() - began:.0f} s"
-    )
+    met, took = manifest["durationMs"] / 1000, time.monotonic() - began
+    say(f"{met:.0f} s of meeting, recorded and processed in {took:.0f} s")
     say(f"files: {count} in {into}/, and in s3://{told['outputBucket']}/sessions/{manifest['sessionId']}/")
     say(f"page:  {told['page']}")
     complete = all(verdict["complete"] for verdict in verdicts.values())

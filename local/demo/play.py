@@ -29,17 +29,24 @@ class Play:
 
     def run(self) -> list[Recording]:
         """Play the meeting to its end and wait for every verdict; the recordings as they are then."""
-        now_ms = 0
+        before_ms = 0
         for cue in SCRIPT:
-            if cue.at_ms > now_ms:
-                self.meeting.advance(cue.at_ms - now_ms)
-                now_ms = cue.at_ms
-                self.show.update(self._recordings())
-                time.sleep(BEAT_S)
+            if cue.at_ms > before_ms:
+                self._advance_to(cue.at_ms)
+                before_ms = cue.at_ms
             self.show.say(f"{cue.at_ms / 1000:5.1f} s  {PEOPLE[cue.who]} {_told(cue)}")
             DOES[cue.does](self, cue)
         self.meeting.end()
         return self._settled()
+
+    def _advance_to(self, at_ms: int) -> None:
+        """The meeting's clock runs on by itself while we ask and show; only what is left is skipped."""
+        self.show.update(self._recordings())
+        time.sleep(BEAT_S)
+        room = self.meeting.seen()
+        left_ms = room["startAt"] + at_ms - room["now"]
+        if left_ms > 0:
+            self.meeting.advance(left_ms)
 
     def session(self) -> dict[str, Any]:
         """The session's manifest, once it has been written."""
