@@ -1,0 +1,189 @@
+"""The real world over an AWS in this process, a simulated VideoSDK, and API Gateway in front."""
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from cryptography.hazmat.primitives.asymmetric import rsa
+from moto import mock_aws
+
+from app import app
+from chalicelib import wiring
+from local.videosdk import Simulation
+from tests.routes.gateway import Gateway
+from tests.routes.stage import API_KEY, APP_SECRET, REGION, SECRET, TAG_SECRET, Ledger, Room, Vendor
+
+ROOT = Path(__file__).parents[2]
+_NUMBERS = itertools.count(1)
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
+# What a call of the SDK is in a policy, where that has another name.
+_RIGHTS = {
+    "SendMessageBatch": {"sqs:SendMessage"},
+    "TransactWriteItems": {"dynamodb:PutItem"},
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as what follows their tag."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, _, node: getattr(node, "value", None))
+
+
+@pytest.fixture(scope="session")
+def key() -> rsa.RSAPrivateKey:
+    """What VideoSDK signs with."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(scope="session")
+def simulation(key: rsa.RSAPrivateKey) -> Iterator[Simulation]:
+    with Simulation(API_KEY, SECRET, key) as running:
+        yield running
+
+
+@pytest.fixture
+def videosdk(simulation: Simulation) -> Iterator[Simulation]:
+    yield simulation
+    simulation.faults.disarm()
+
+
+@pytest.fixture(scope="session")
+def calls() -> list[tuple[str, str]]:
+    """Every call that anybody makes to AWS: service and operation."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def aws(calls: list[tuple[str, str]]) -> Iterator[dict[str, str]]:
+    """An AWS with all that the API needs but the table; gives the settings."""
+    before = {name: os.environ.get(name) for name in _CREDENTIALS}
+    os.environ.update(_CREDENTIALS)
+    with mock_aws():
+        boto3.setup_default_session(region_name=REGION)
+
+        def note(model: Any, **_: Any) -> None:
+            calls.append((model.service_model.service_name, model.name))
+
+        boto3.DEFAULT_SESSION.events.register("before-call", note)
+        yield _ground()
+    boto3.DEFAULT_SESSION = None
+    for name, value in before.items():
+        os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _ground() -> dict[str, str]:
+    for bucket in ("recordings", "output"):
+        boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    secrets = {
+        "videosdk": json.dumps({"apiKey": API_KEY, "secret": SECRET}),
+        "app-token": APP_SECRET,
+        "webhook-tag": TAG_SECRET,
+    }
+    for name, value in secrets.items():
+        boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
+    queues = [boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("ingest", "render")]
+    return {
+        "RECORDINGS_BUCKET": "recordings",
+        "BUCKET_DIR_PATH": "rec",
+        "OUTPUT_BUCKET": "output",
+        "INGEST_QUEUE_URL": queues[0],
+        "RENDER_QUEUE_URL": queues[1],
+        "VIDEOSDK_SECRET": "videosdk",
+        "APP_TOKEN_SECRET": "app-token",
+        "WEBHOOK_TAG_SECRET": "webhook-tag",
+    }
+
+
+@pytest.fixture(scope="session")
+def table_shape() -> dict[str, Any]:
+    """The table's keys and indexes as the deployed template has them."""
+    template = yaml.load((ROOT / ".chalice/template.yaml").read_text(), _Loader)  # noqa: S506  # ours, and safe
+    told = template["Resources"]["Table"]["Properties"]
+    names = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    return {name: told[name] for name in names}
+
+
+@pytest.fixture
+def environ(
+    aws: dict[str, str],
+    videosdk: Simulation,
+    table_shape: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[pytest.MonkeyPatch]:
+    """A world of its own: a new table. Change a setting, then call `settle`."""
+    table = f"table-{next(_NUMBERS)}"
+    boto3.client("dynamodb").create_table(TableName=table, **table_shape)
+    told = {**aws, "TABLE": table, "VIDEOSDK_API": videosdk.url, "PUBLIC_URL": f"{videosdk.url}/nobody"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    _forget()
+    yield monkeypatch
+    _forget()
+
+
+def _forget() -> None:
+    wiring.world.cache_clear()
+    wiring.callers.cache_clear()
+
+
+@pytest.fixture
+def configured(environ: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Changes settings, as another deployment has them."""
+
+    def change(**settings: str) -> None:
+        for name, value in settings.items():
+            environ.setenv(name, value)
+        _forget()
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def rights() -> set[str]:
+    """What the API's policy allows."""
+    policy = json.loads((ROOT / ".chalice/policies/api.json").read_text())
+    return {right for statement in policy["Statement"] for right in statement["Action"]}
+
+
+@pytest.fixture
+def api(environ: pytest.MonkeyPatch, calls: list[tuple[str, str]], rights: set[str]) -> Gateway:
+    """The API. After each request: nothing was scanned, and nothing called that its policy does not allow."""
+    assert environ
+    calls.clear()
+
+    def after() -> None:
+        asked = {right for service, name in calls for right in _RIGHTS.get(name, {f"{service}:{name}"})}
+        assert "dynamodb:Scan" not in asked
+        assert asked <= rights, f"the policy lacks {asked - rights}"
+
+    return Gateway(app, after)
+
+
+@pytest.fixture
+def ledger(environ: pytest.MonkeyPatch) -> Ledger:
+    """What the table holds."""
+    assert environ
+    return Ledger()
+
+
+@pytest.fixture
+def room(videosdk: Simulation) -> Room:
+    """A meeting of its own, with ann in it."""
+    room = Room(videosdk, f"room-{next(_NUMBERS)}")
+    room.join("ann")
+    return room
+
+
+@pytest.fixture
+def vendor() -> Iterator[Vendor]:
+    """A VideoSDK that answers just what it is told to."""
+    vendor = Vendor()
+    yield vendor
+    vendor.close()
