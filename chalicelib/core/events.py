@@ -6,6 +6,7 @@ So a repeated delivery, a retried function and two racing ones all meet the same
 """
 
 import hashlib
+import re
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, get_args
 
@@ -394,12 +395,15 @@ def from_record(record: dict[str, Any]) -> Event:
     return told(**{f.name: _restored(f.type, record[f.name]) for f in fields(told)})
 
 
+_PLAIN = re.compile(r"[ !-\"$-}]{0,64}")  # printable ASCII, but for the `#` between parts and our own `~`
+
+
 def _spelled(value: object) -> str:
-    """A value as an identity's part: short and free of `#`, whatever came in from outside."""
+    """A value as an identity's part: itself where it is plain, else a hash behind `~`."""
     text = str(value)
-    if len(text) <= 64 and "#" not in text:
+    if _PLAIN.fullmatch(text):
         return text
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 def _restored(annotation: Any, value: Any) -> Any:

@@ -27,7 +27,8 @@ class Kind(StrEnum):
 KINDS = tuple(kind.value for kind in Kind)
 
 _RECORDING_ID = re.compile(r"rec-[0-9a-f]{32}")
-_EXTERNAL_ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.@:+=~-]{1,128}")
+_ID_AT_MOST = 128  # DynamoDB's sort keys end at 1024 bytes
+_EXTERNAL_ID = re.compile(rf"(?!\.+$)[A-Za-z0-9_.@:+=~-]{{1,{_ID_AT_MOST}}}")
 _PLAIN_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _STAMP = re.compile(r"(?<!\d)(\d{13})(?=\.[A-Za-z0-9]+$)")
 
@@ -125,6 +126,8 @@ def place(key: str, bucket_dir_path: str) -> Place:
     if len(rest) < 4 or rest[-2] not in KINDS or ".." in rest:
         raise _misplaced(key, f"{bucket_dir_path}/…/{{sessionId}}/{{participantId}}/{{kind}}/{{file}}")
     session_id, participant_id, kind, file = rest[-4:]
+    if max(len(session_id), len(participant_id)) > _ID_AT_MOST or not _is_text(key):
+        raise _misplaced(key, f"ids of at most {_ID_AT_MOST} characters, and whole characters")
     minted = next((part for part in rest[:-4] if is_recording_id(part)), None)
     return Place(
         recording_id=minted or unannounced_id(session_id, participant_id, kind),
@@ -177,6 +180,11 @@ def artifact_key(where: Place, product: str, digest: str, extension: str) -> str
 def manifest_key(session_id: str, digest: str) -> str:
     """Where a session's manifest lies in the output bucket; other content, other key."""
     return f"sessions/{safe_part(session_id)}/manifest-{digest}.json"
+
+
+def _is_text(text: str) -> bool:
+    """Whether UTF-8 can write it: half a character can come in through JSON's escapes."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _misplaced(key: str, expected: str) -> Invalid:

@@ -208,7 +208,7 @@ def test_the_order_of_hearing_changes_nothing(facts: list[e.Event]) -> None:
     assert len(told) == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_repeats_heard_later_change_nothing(data: st.DataObject) -> None:
     facts = data.draw(st.lists(st.sampled_from(EVERYTHING), unique_by=lambda fact: fact.identity))
@@ -219,7 +219,7 @@ def test_repeats_heard_later_change_nothing(data: st.DataObject) -> None:
     assert concluded(data.draw(st.permutations(facts + repeated))) == concluded(facts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.sampled_from(EVERYTHING)), st.sampled_from([stopped(A), ended(A), STARTED, RUNS, stored(A)])
 )
