@@ -85,6 +85,7 @@ class Courier:
         self._waiting: set[Future[None]] = set()
         self._held: dict[str, list[Callable[[], None]]] = {}
         self._lock = threading.Lock()
+        self._over = threading.Event()
 
     def carry(self, effects: Iterable[Effect]) -> None:
         """Queue them; returns at once."""
@@ -113,7 +114,8 @@ class Courier:
             return len(self._waiting)
 
     def close(self) -> None:
-        """Drop what is still queued."""
+        """Drop what is still queued, and wait for nothing."""
+        self._over.set()
         with self._lock:
             lanes = list(self._lanes.values())
         for lane in lanes:
@@ -187,15 +189,15 @@ class Courier:
         letter = self._letter(tell)
         status = None
         for attempt in range(self._retries() + 1):
-            time.sleep(0.2 * attempt)
+            self._over.wait(0.2 * attempt)
             status = _posted(tell.url, letter)
             if _heard(status):
                 break
         self._note(tell, letter, status)
 
     def _send_later(self, tell: Tell, ms: int) -> None:
-        time.sleep(ms / 1_000)
-        self._send(tell)
+        if not self._over.wait(ms / 1_000):
+            self._send(tell)
 
     def _note(self, tell: Tell, letter: tuple[bytes, str], status: int | None) -> None:
         self.sent.append(Sent(tell.webhook_type, tell.url, *letter, status))

@@ -7,8 +7,7 @@ application, so that an answer can be lost or dripped.
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
@@ -16,9 +15,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from local.videosdk import tokens
-from local.videosdk.api import CALLS, OPEN, Api
+from local.videosdk.api import CALLS, OPEN, Api, Call
 from local.videosdk.asked import Asked, asked_of
-from local.videosdk.control import ACTS, Control
+from local.videosdk.control import ACTS, Act, Control
 from local.videosdk.faults import FAULTS, Fault
 from local.videosdk.meetings import Refusal
 
@@ -29,9 +28,18 @@ if TYPE_CHECKING:
 
 SETTLE = "/simulation/settle"
 
-type Work = Callable[[Asked], Response]
-
 _OF_ANSWERS = tuple(name for name, address in FAULTS.items() if "call" in address)
+
+
+def _rules(kind: str, table: Iterable[tuple[str, str, Any]]) -> list[Rule]:
+    return [
+        Rule(path, methods=[method], endpoint=(kind, work), strict_slashes=False)
+        for method, path, work in table
+    ]
+
+
+# Made once for all servers: it is compiled.
+_DOORS = Map([*_rules("call", CALLS), *_rules("act", ACTS), *_rules("settle", [("POST", SETTLE, None)])])
 
 
 class Server:
@@ -39,10 +47,12 @@ class Server:
 
     def __init__(self, simulation: "Simulation") -> None:
         self._sim = simulation
-        api, control = Api(simulation), Control(simulation)
-        calls = [_rule(method, path, partial(self._call, partial(call, api))) for method, path, call in CALLS]
-        acts = [_rule(method, path, partial(self._act, partial(act, control))) for method, path, act in ACTS]
-        self._map = Map([*calls, *acts, _rule("POST", SETTLE, self._settle)])
+        self._api, self._control = Api(simulation), Control(simulation)
+        self._kinds: dict[str, Callable[[Any, Request, Asked], Response]] = {
+            "call": self._call,
+            "act": self._act,
+            "settle": self._settle,
+        }
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Any:
         request = Request(environ)
@@ -50,9 +60,8 @@ class Server:
 
     def _answer(self, request: Request) -> Response:
         try:
-            work, path = self._map.bind_to_environ(request.environ).match()
-            answer: Response = work(request, asked_of(request) | dict(path))
-            return answer
+            (kind, work), path = _DOORS.bind_to_environ(request.environ).match()
+            return self._kinds[kind](work, request, asked_of(request) | dict(path))
         except Refusal as refusal:
             return self._refused(refusal)
         except HTTPException as missing:
@@ -60,18 +69,18 @@ class Server:
         except ValueError as wrong:
             return self._refused(Refusal(400, str(wrong)))
 
-    def _settle(self, _: Request, asked: Asked) -> Response:
+    def _settle(self, _work: None, _request: Request, asked: Asked) -> Response:
         """Wait until nothing is under way. Alone in not keeping others out meanwhile."""
-        return _json({"settled": self._sim.courier.settle(asked.get("timeoutMs", 10_000) / 1_000)})
+        return _json({"settled": self._sim.courier.settle(float(asked.get("timeoutMs", 10_000)) / 1_000)})
 
-    def _act(self, act: Callable[[Asked], Any], _: Request, asked: Asked) -> Response:
+    def _act(self, act: Act, _: Request, asked: Asked) -> Response:
         with self._sim.lock:
-            return _json(act(asked))
+            return _json(act(self._control, asked))
 
     # --- VideoSDK's calls, and what may go wrong with their answers -------------------------------
 
-    def _call(self, call: "partial[Any]", request: Request, asked: Asked) -> Response:
-        name = call.func.__name__.rstrip("_")
+    def _call(self, call: Call, request: Request, asked: Asked) -> Response:
+        name = call.__name__.rstrip("_")
         facts = {"call": name, "participantId": asked.get("participantId"), "kind": asked.get("kind")}
         fault = self._sim.faults.strikes(*_OF_ANSWERS, **facts)
         if fault and (early := _instead(fault)):
@@ -79,12 +88,12 @@ class Server:
         answer = self._worked(name, call, request, asked)
         return self._spoilt(request, answer, fault) if fault else answer
 
-    def _worked(self, name: str, call: Callable[[Asked], Any], request: Request, asked: Asked) -> Response:
+    def _worked(self, name: str, call: Call, request: Request, asked: Asked) -> Response:
         try:
             if name not in OPEN:
                 tokens.check(request.headers.get("Authorization", ""), self._sim.api_key, self._sim.secret)
             with self._sim.lock:
-                return _json(call(asked))
+                return _json(call(self._api, asked))
         except Refusal as refusal:
             return self._refused(refusal)
 
@@ -106,10 +115,6 @@ class Server:
         answer = _json(refusal.message if bare else {"message": refusal.message}, refusal.status)
         answer.headers.update(headers or {})
         return answer
-
-
-def _rule(method: str, path: str, work: Any) -> Rule:
-    return Rule(path, methods=[method], endpoint=work, strict_slashes=False)
 
 
 def _instead(fault: Fault) -> Refusal | None:
