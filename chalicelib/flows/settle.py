@@ -4,12 +4,13 @@ All of it is computed from the ledger as it is now, so running it twice, late or
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
 
 from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import Unavailable
-from chalicelib.core.heads import recording_head, session_head
+from chalicelib.core.heads import SessionHead, recording_head, session_head
 from chalicelib.core.manifest import digest, encoded, manifest
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import Session, weight
@@ -60,15 +61,30 @@ def confirm(world: World, recording: Recording) -> Recording:
 
 def settle_session(world: World, session_id: str) -> None:
     """A session's head; and its manifest once every recording is settled or somebody asked to finish."""
-    linked = world.catalog.of_session(session_id)
     facts = world.ledger.read(session_subject(session_id))
     before = world.catalog.session(session_id)
-    head = session_head(session_id, linked, weight(facts), before.manifest_key if before else "")
-    if not linked or (before is not None and before.known >= head.known):
+    head = _head(world, session_id, facts, before.manifest_key if before else "")
+    if not head.recordings or (before is not None and before.known >= head.known):
         return
     if head.settled or any(isinstance(fact, e.FinishRequested) for fact in facts):
-        head = session_head(session_id, linked, weight(facts), _write_manifest(world, session_id, facts))
+        facts = (*facts, *_presences(world, session_id))
+        head = _head(world, session_id, facts, _write_manifest(world, session_id, facts))
     world.catalog.keep_session(head)
+
+
+def _head(world: World, session_id: str, facts: Collection[e.Event], manifest_key: str) -> SessionHead:
+    return session_head(session_id, world.catalog.of_session(session_id), weight(facts), manifest_key)
+
+
+def _presences(world: World, session_id: str) -> list[e.Event]:
+    """Who was there, and when: what VideoSDK's session has of it and we did not know."""
+    try:
+        stays = world.recorder.presences(session_id)
+    except Unavailable as silence:
+        log.warning("VideoSDK can not be asked who was in session %s: %s", session_id, silence)
+        return []
+    told = [e.ParticipantListed(at=world.now(), **asdict(stay)) for stay in stays]
+    return [fact for fact in told if world.ledger.append(session_subject(session_id), fact)]
 
 
 def read_session(world: World, session_id: str, facts: Iterable[e.Event] | None = None) -> Session:
