@@ -87,6 +87,8 @@ def _answers(told: dict[str, Any]) -> bool:
 
 def _raise(built: package.Package) -> dict[str, Any]:
     (HOME / "aws").mkdir(parents=True)
+    for log in HOME.glob("*.log"):
+        log.unlink()
     port = _free_port()
     endpoint = f"http://127.0.0.1:{port}"
     processes.start([str(AWS)], HOME, HOME / "aws.log", _aws_environ(port))

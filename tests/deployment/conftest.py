@@ -13,10 +13,13 @@ from ops import package
 type Clients = Callable[[str], Any]
 
 
-@pytest.fixture(scope="session", params=["arm64", "x86_64"])
+STAGES = {"arm64": "prod", "x86_64": "prod-x86_64"}
+
+
+@pytest.fixture(scope="session", params=list(STAGES))
 def built(request: pytest.FixtureRequest) -> tuple[str, package.Package]:
     """An architecture, and what is packaged for it."""
-    return request.param, package.build(f"prod-{request.param}", request.param)
+    return request.param, package.build(STAGES[request.param], request.param)
 
 
 @pytest.fixture(scope="session")
