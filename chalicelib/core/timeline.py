@@ -29,7 +29,7 @@ def starts(stamp_at: int | None, first_ms: int, modified_at: int, duration_ms: i
     """
     if stamp_at is not None:
         return stamp_at + first_ms, "stamp", CLOCKS["stamp"]
-    return modified_at - duration_ms, "last_modified", CLOCKS["last_modified"]
+    return max(0, modified_at - duration_ms), "last_modified", CLOCKS["last_modified"]
 
 
 def span_of(segment: SegmentStored) -> Span:
@@ -41,8 +41,9 @@ def gaps(spans: Iterable[Span], whole: Span) -> list[Span]:
     """What of `whole` none of the spans covers: with them it makes `whole`, without overlap."""
     found, cursor = [], whole.start
     for span in sorted(spans):
-        if span.start > cursor:
-            found.append(Span(cursor, min(span.start, whole.end)))
+        until = min(span.start, whole.end)
+        if until > cursor:
+            found.append(Span(cursor, until))
         cursor = max(cursor, span.end)
         if cursor >= whole.end:
             return found

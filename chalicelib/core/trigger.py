@@ -50,6 +50,7 @@ def _of_s3(told: dict[str, Any]) -> list[Appeared]:
 def _appeared(bucket: Any, key: Any) -> Appeared:
     if not isinstance(bucket, str) or not isinstance(key, str):
         raise TypeError("bucket and key are strings")
+    key.encode()  # half a character can come in through JSON's escapes; S3 has no such key
     return Appeared(bucket, key)
 
 

@@ -78,7 +78,7 @@ def said(fact: e.Event) -> tuple[Any, ...]:
     return type(fact), *(getattr(fact, name) for name in fact.SAME_IF)
 
 
-@settings(max_examples=400)
+@settings(max_examples=120)
 @given(st.sampled_from(FACTS).flatmap(lambda told: st.tuples(facts(told), facts(told))))
 def test_two_facts_have_one_identity_only_if_they_say_the_same(pair: tuple[e.Event, e.Event]) -> None:
     one, other = pair

@@ -208,7 +208,7 @@ def test_the_order_of_hearing_changes_nothing(facts: list[e.Event]) -> None:
     assert len(told) == 1
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.data())
 def test_repeats_heard_later_change_nothing(data: st.DataObject) -> None:
     facts = data.draw(st.lists(st.sampled_from(EVERYTHING), unique_by=lambda fact: fact.identity))
