@@ -12,6 +12,7 @@ class Tracklane:
 
     def __init__(self, api: str, token: str) -> None:
         self.api = api
+        self.token = token
         self.http = requests.Session()
         self.http.headers["Authorization"] = f"Bearer {token}"
 

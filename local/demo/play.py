@@ -1,7 +1,9 @@
 """Runs the script: the meeting through the simulation's control, the recordings through our API."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from local.videosdk.client import Meeting
 PATIENCE_S = 120
 # Cues of the same moment pass at once; between moments a spectator needs time to see something.
 BEAT_S = 0.25
+LOOK_S = 0.3
 
 
 class Play:
@@ -29,24 +32,38 @@ class Play:
 
     def run(self) -> list[Recording]:
         """Play the meeting to its end and wait for every verdict; the recordings as they are then."""
-        before_ms = 0
-        for cue in SCRIPT:
-            if cue.at_ms > before_ms:
-                self._advance_to(cue.at_ms)
-                before_ms = cue.at_ms
-            self.show.say(f"{cue.at_ms / 1000:5.1f} s  {PEOPLE[cue.who]} {_told(cue)}")
-            DOES[cue.does](self, cue)
-        self.meeting.end()
+        self.meeting.hold()
+        self.meeting.webhook(f"{self.tracklane.api}/webhooks/videosdk")
+        with self._watched():
+            now_ms = 0
+            for cue in SCRIPT:
+                if cue.at_ms > now_ms:
+                    time.sleep(BEAT_S)
+                    self.meeting.advance(cue.at_ms - now_ms)
+                    now_ms = cue.at_ms
+                self.show.say(f"{cue.at_ms / 1000:5.1f} s  {PEOPLE[cue.who]} {_told(cue)}")
+                DOES[cue.does](self, cue)
+            self.meeting.end()
         return self._settled()
 
-    def _advance_to(self, at_ms: int) -> None:
-        """The meeting's clock runs on by itself while we ask and show; only what is left is skipped."""
-        self.show.update(self._recordings())
-        time.sleep(BEAT_S)
-        room = self.meeting.seen()
-        left_ms = room["startAt"] + at_ms - room["now"]
-        if left_ms > 0:
-            self.meeting.advance(left_ms)
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Show how far the recordings have come, beside the meeting."""
+        over = threading.Event()
+
+        def watch() -> None:
+            spectator = Tracklane(self.tracklane.api, self.tracklane.token)
+            while not over.is_set():
+                self.show.update([spectator.recording(known) for known in tuple(self.recording_ids)])
+                over.wait(LOOK_S)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
 
     def session(self) -> dict[str, Any]:
         """The session's manifest, once it has been written."""
@@ -75,7 +92,7 @@ class Play:
             found = look()
             if found is not None:
                 return found
-            time.sleep(0.3)
+            time.sleep(LOOK_S)
         raise TimeoutError(f"{complaint} within {PATIENCE_S} s")
 
     def _join(self, cue: Cue) -> None:

@@ -17,6 +17,7 @@ Meetings are played through its control (JSON in, JSON out, no token). `client.M
 | `POST …/unmute`, `POST …/mute` | `{participantId, kind}` | microphone, camera or share goes on, off |
 | `POST …/fail` | `{participantId, kind}` | a running recording breaks down: webhook `failed` |
 | `POST …/advance` | `{ms}` | the room's clock jumps ahead and stays ahead |
+| `POST …/hold` | | the room's clock stands still; only `advance` moves it |
 | `POST …/end` | | everybody goes, the session is over |
 | `PUT …/webhook` | `{url}` | where joined, left, session started and ended are told; null for nowhere |
 | `GET /simulation/rooms/{roomId}` | | the room; all of the above answer with it as well |
@@ -26,7 +27,7 @@ Meetings are played through its control (JSON in, JSON out, no token). `client.M
 | `POST /simulation/settle` | `{timeoutMs?}` | waits until nothing is under way: `{settled}` |
 
 A room is `{roomId, sessionId, live, startAt, now, webhook, pending, participants, recordings}`; its clock
-is the real one until it is advanced. So who unmutes, waits three seconds and mutes gets a file of three
+is the real one until it is advanced or held. So who unmutes, waits three seconds and mutes gets a file of three
 seconds; a script that advances gets it at once. Beeps and flashes are on the full seconds since `startAt`
 (`media.py`).
 """

@@ -45,6 +45,10 @@ class Meeting:
         """Let this much of the meeting go by at once."""
         self._ask("POST", "/advance", ms=ms)
 
+    def hold(self) -> None:
+        """From here on time passes only by `advance`."""
+        self._ask("POST", "/hold")
+
     def end(self) -> None:
         """Everybody goes and the session is over."""
         self._ask("POST", "/end")

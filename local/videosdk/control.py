@@ -58,6 +58,11 @@ class Control:
         self._sim.meetings.room(asked["room_id"]).ahead_ms += ms
         return self._sim.seen(asked["room_id"])
 
+    def hold(self, asked: Asked) -> Any:
+        """The room's clock stands still until it is advanced."""
+        self._sim.meetings.hold(self._sim.meetings.room(asked["room_id"]))
+        return self._sim.seen(asked["room_id"])
+
     def end(self, asked: Asked) -> Any:
         """The session is over."""
         self._sim.act(lambda meetings: meetings.end_session(asked["room_id"]))
@@ -112,6 +117,7 @@ ACTS: tuple[tuple[str, str, Act], ...] = (
     ("POST", f"{ROOM}/mute", Control.mute),
     ("POST", f"{ROOM}/fail", Control.fail),
     ("POST", f"{ROOM}/advance", Control.advance),
+    ("POST", f"{ROOM}/hold", Control.hold),
     ("POST", f"{ROOM}/end", Control.end),
     ("PUT", f"{ROOM}/webhook", Control.webhook),
     ("GET", "/simulation/switches", Control.switches),

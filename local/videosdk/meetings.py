@@ -121,10 +121,12 @@ class Session:
 
 @dataclass
 class Room:
-    """The lasting place. `ahead_ms` is how far its clock has been advanced before the real one."""
+    """The lasting place. `ahead_ms` is how far its clock has been advanced before the real one, or before
+    the moment that it was held at."""
 
     room_id: str
     ahead_ms: int = 0
+    held_at: int | None = None
     webhook_url: str | None = None
     voices: dict[str, int] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
@@ -178,7 +180,12 @@ class Meetings:
 
     def now(self, room: Room) -> int:
         """The room's clock, epoch milliseconds."""
-        return self._now() + room.ahead_ms
+        return (self._now() if room.held_at is None else room.held_at) + room.ahead_ms
+
+    def hold(self, room: Room) -> None:
+        """From here on only `advance` moves the room's clock, however slow the machine is."""
+        if room.held_at is None:
+            room.held_at = self._now()
 
     def join(self, room_id: str, participant_id: str, name: str) -> Iterator[Effect]:
         """Somebody comes in, or comes back. The first one begins a session."""

@@ -1,5 +1,6 @@
 """Who was in which session, and when."""
 
+import time
 from typing import Any
 
 import pytest
@@ -154,3 +155,14 @@ def test_the_clock_goes_forward_in_whole_milliseconds(ms: Any, call: Call) -> No
 def test_a_room_that_nobody_named_is_not_there(call: Call) -> None:
     assert call("GET", "/simulation/rooms/nowhere").status_code == 404
     assert call("GET", "/simulation/nothing").status_code == 404
+
+
+def test_a_held_clock_moves_only_when_it_is_advanced(call: Call) -> None:
+    sim_room = "/simulation/rooms/room-4"
+    call("POST", f"{sim_room}/join", {"participantId": "ann"})
+    held = call("POST", f"{sim_room}/hold", {}).json()["now"]
+    call("POST", f"{sim_room}/advance", {"ms": 700})
+
+    time.sleep(0.01)
+
+    assert call("GET", sim_room).json()["now"] == held + 700
