@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from chalice.app import Request, Response
 
@@ -42,6 +43,10 @@ STATUS: dict[type[TracklaneError], int] = {
 }
 BODY_AT_MOST = 16 * 1024
 DEPTH_AT_MOST = 8
+# A cursor is a sort key in Base64, and DynamoDB has none of more than 1024 bytes.
+CURSOR_AT_MOST = 1364
+# For a route's `content_types`: else Chalice answers 415 in a shape of its own, to a GET as well.
+ANY_TYPE = ["*/*"]
 HEADERS = {
     "Content-Type": "application/json",
     "Cache-Control": "no-store",
@@ -70,7 +75,7 @@ def answers(status: int) -> Callable[[Callable[..., Any]], Callable[..., Respons
 
 def json_body(request: Request, allowed: frozenset[str], ours: Mapping[str, str]) -> dict[str, Any]:
     """The request's JSON object, which may have only these fields; `ours` tells why others are not taken."""
-    told = _loaded(request.raw_body)
+    told = _loaded(raw_body(request))
     if not isinstance(told, dict):
         raise Invalid("invalid_body", "the body is not a JSON object", "body", "a JSON object")
     for name in told.keys() - allowed:
@@ -79,6 +84,21 @@ def json_body(request: Request, allowed: frozenset[str], ours: Mapping[str, str]
             "unknown_field", f"{name[:64]}: {reason}", name[:64], f"only {', '.join(sorted(allowed))}"
         )
     return told
+
+
+def raw_body(request: Request) -> bytes:
+    """The bytes that the client sent, before anybody has read them."""
+    try:
+        return bytes(request.raw_body)
+    except ValueError:
+        # API Gateway sends no such event; whoever may invoke the function can.
+        raise Invalid("invalid_body", "the body can not be read", "body", "bytes, as text or in Base64") from None
+
+
+def in_path(value: str) -> str:
+    """A variable of the path, which API Gateway leaves percent-encoded. No id of ours or VideoSDK's has a `%`,
+    so one that is decoded already stays as it is."""
+    return unquote(value)
 
 
 def digest(told: dict[str, Any]) -> str:
@@ -111,6 +131,16 @@ def limit(told: Mapping[str, str], most: int = 100, default: int = 50) -> int:
     raise Invalid("invalid_limit", "limit is not a number of items", "limit", f"1 to {most}")
 
 
+def cursor(told: Mapping[str, str]) -> str | None:
+    """Where the page begins; whether it is one of ours is the catalog's to say."""
+    given = told.get("cursor")
+    if given is not None and len(given) > CURSOR_AT_MOST:
+        raise Invalid(
+            "invalid_cursor", "cursor is not one of ours", "cursor", "the cursor of a page before"
+        )
+    return given
+
+
 def caller(request: Request) -> str:
     """The subject of the bearer token, as the authorizer found it."""
     return str((request.context.get("authorizer") or {}).get("principalId", "unknown"))
@@ -119,6 +149,8 @@ def caller(request: Request) -> str:
 def _loaded(body: bytes) -> Any:
     if len(body) > BODY_AT_MOST:
         raise TooLarge("body_too_large", f"a body has at most {BODY_AT_MOST} bytes")
+    if not body:
+        raise Invalid("invalid_body", "the body is not JSON: it is empty", "body", "JSON in UTF-8")
     try:
         text = body.decode("utf-8")
         if _depth(text) > DEPTH_AT_MOST:
@@ -161,7 +193,12 @@ def _refusal(error: TracklaneError) -> Response:
 
 
 def _error(code: str, message: str, field: str | None, expected: str | None) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, "field": field, "expected": expected}}
+    return {"error": {"code": code, "message": _whole(message), "field": _whole(field), "expected": expected}}
+
+
+def _whole(text: str | None) -> str | None:
+    """What a client wrote, quoted back to it: half a character would make the answer unreadable."""
+    return text and text.encode("utf-8", "backslashreplace").decode()
 
 
 def _json(told: Any, status: int) -> Response:

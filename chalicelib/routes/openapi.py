@@ -13,13 +13,13 @@ bp = Blueprint(__name__)
 _DOCUMENT = Path(__file__).with_suffix(".json")
 
 
-@bp.route("/openapi.json", methods=["GET"], content_types=["*/*"])
+@bp.route("/openapi.json", methods=["GET"], content_types=http.ANY_TYPE)
 def openapi() -> Response:
     """The description in OpenAPI 3.1, as it stands in the file beside this one."""
     return Response(document(), headers={**http.HEADERS, "Cache-Control": "no-cache"})
 
 
-@bp.route("/health", methods=["GET"], content_types=["*/*"])
+@bp.route("/health", methods=["GET"], content_types=http.ANY_TYPE)
 @http.answers(200)
 def health() -> dict[str, Any]:
     """That requests reach us."""

@@ -25,7 +25,7 @@ _LISTED_BY = frozenset({"roomId", "sessionId", "participantId", "kind", "phase",
 _KEY_AT_MOST = 255
 
 
-@bp.route("/recordings/start", methods=["POST"], authorizer=authorize, content_types=["*/*"])
+@bp.route("/recordings/start", methods=["POST"], authorizer=authorize, content_types=http.ANY_TYPE)
 @http.answers(202)
 def start() -> dict[str, Any]:
     """Have one or several kinds of a participant recorded."""
@@ -40,7 +40,7 @@ def start() -> dict[str, Any]:
     )
 
 
-@bp.route("/recordings/stop", methods=["POST"], authorizer=authorize, content_types=["*/*"])
+@bp.route("/recordings/stop", methods=["POST"], authorizer=authorize, content_types=http.ANY_TYPE)
 @http.answers(202)
 def stop() -> dict[str, Any]:
     """Have recordings end, by id or by what they record."""
@@ -48,27 +48,27 @@ def stop() -> dict[str, Any]:
     return record.stop(wiring.world(), _meant(told), http.caller(bp.current_request))
 
 
-@bp.route("/recordings", methods=["GET"], authorizer=authorize)
+@bp.route("/recordings", methods=["GET"], authorizer=authorize, content_types=http.ANY_TYPE)
 @http.answers(200)
 def recordings() -> dict[str, Any]:
     """A page of recordings, newest first."""
     told = http.query(bp.current_request, _LISTED_BY)
-    return review.recordings(wiring.world(), _filter(told), http.limit(told), told.get("cursor"))
+    return review.recordings(wiring.world(), _filter(told), http.limit(told), http.cursor(told))
 
 
-@bp.route("/recordings/{recording_id}", methods=["GET"], authorizer=authorize)
+@bp.route("/recordings/{recording_id}", methods=["GET"], authorizer=authorize, content_types=http.ANY_TYPE)
 @http.answers(200)
 def recording(recording_id: str) -> dict[str, Any]:
     """One recording with its segments and verdict."""
-    return review.recording(wiring.world(), ids.known_recording_id(recording_id))
+    return review.recording(wiring.world(), ids.known_recording_id(http.in_path(recording_id)))
 
 
-@bp.route("/recordings/{recording_id}/events", methods=["GET"], authorizer=authorize)
+@bp.route("/recordings/{recording_id}/events", methods=["GET"], authorizer=authorize, content_types=http.ANY_TYPE)
 @http.answers(200)
 def events(recording_id: str) -> dict[str, Any]:
     """The recording's ledger, in order."""
     told = http.query(bp.current_request, frozenset({"limit", "cursor"}))
-    known = ids.known_recording_id(recording_id)
+    known = ids.known_recording_id(http.in_path(recording_id))
     return review.events(wiring.world(), known, http.limit(told, most=1000, default=200), _count(told))
 
 
@@ -86,12 +86,12 @@ def _required(told: dict[str, Any], name: str) -> Any:
 
 def _kinds(told: dict[str, Any]) -> tuple[ids.Kind, ...]:
     """`kind` or `kinds`, not both; each once."""
-    if ("kind" in told) == ("kinds" in told):
-        raise Invalid(
-            "missing_field", "one of kind and kinds must be given", "kind", "kind or kinds, not both"
-        )
+    if "kind" in told and "kinds" in told:
+        raise Invalid("ambiguous_body", "kind and kinds are both given", "kinds", "one of them")
     if "kind" in told:
         return (_kind(told["kind"], "kind"),)
+    if "kinds" not in told:
+        raise Invalid("missing_field", "one of kind and kinds must be given", "kind", "kind or kinds")
     given = told["kinds"]
     if not isinstance(given, list) or not given or len(given) > len(ids.KINDS):
         raise Invalid(

@@ -13,21 +13,21 @@ bp = Blueprint(__name__)
 SIGNATURE = "videosdk-signature"
 
 
-@bp.route("/webhooks/videosdk/{token}", methods=["POST"], content_types=["*/*"])
+@bp.route("/webhooks/videosdk/{token}", methods=["POST"], content_types=http.ANY_TYPE)
 @http.answers(200)
 def of_recording(token: str) -> dict[str, Any]:
     """A delivery about a recording that we started."""
     request = bp.current_request
     news = receive.receive_of_recording(
-        wiring.world(), token, request.raw_body, request.headers.get(SIGNATURE)
+        wiring.world(), http.in_path(token), http.raw_body(request), request.headers.get(SIGNATURE)
     )
     return {"received": True, "news": news}
 
 
-@bp.route("/webhooks/videosdk", methods=["POST"], content_types=["*/*"])
+@bp.route("/webhooks/videosdk", methods=["POST"], content_types=http.ANY_TYPE)
 @http.answers(200)
 def of_account() -> dict[str, Any]:
     """A delivery about a room or the whole account: who joined and left, sessions started and ended."""
     request = bp.current_request
-    news = receive.receive_of_account(wiring.world(), request.raw_body, request.headers.get(SIGNATURE))
+    news = receive.receive_of_account(wiring.world(), http.raw_body(request), request.headers.get(SIGNATURE))
     return {"received": True, "news": news}

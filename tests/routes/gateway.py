@@ -3,6 +3,7 @@ against the document that the API publishes."""
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,7 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from chalice.app import Chalice
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
@@ -79,13 +81,28 @@ class Gateway:
         binary: bool = False,
     ) -> Answer:
         """One request; `by` is whom the authorizer found, `binary` sends the body in Base64."""
+        event = self.event(method, path, query=query, headers=headers, by=by)
+        return self.send(event | {"body": _body(body, binary), "isBase64Encoded": binary})
+
+    def event(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        headers: Iterable[tuple[str, str]] = (),
+        by: str | None = APP,
+    ) -> dict[str, Any]:
+        """What API Gateway makes of a request without a body."""
         route, named = self._route(path)
-        event = _event(method, path, route, named, query, list(headers), by)
-        event |= {"body": _body(body, binary), "isBase64Encoded": binary}
+        return _event(method, path, route, named, query, list(headers), by)
+
+    def send(self, event: dict[str, Any]) -> Answer:
+        """Hand the app an event, through JSON as Lambda does; its answer must be as documented."""
         told = json.loads(json.dumps(self.app(json.loads(json.dumps(event)), None)))
         self.after()
         answer = Answer(told["statusCode"], told["headers"] | told["multiValueHeaders"], told["body"])
-        _checked(method, route, answer)
+        _checked(event["httpMethod"], event["resource"], answer)
         return answer
 
     def _route(self, path: str) -> tuple[str, dict[str, str]]:
@@ -131,6 +148,8 @@ def _event(
         "multiValueQueryStringParameters": _many(pairs) or None,
         "pathParameters": named or None,
         "stageVariables": None,
+        "body": None,
+        "isBase64Encoded": False,
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "abc123",
@@ -203,4 +222,13 @@ def _at(where: list[str]) -> Mapping[str, Any]:
 @cache
 def _validator(*where: str) -> Any:
     pointer = "/".join(name.replace("~", "~0").replace("/", "~1") for name in where)
-    return Draft202012Validator({"$ref": f"{_HERE}#/{pointer}"}, registry=_REGISTRY)
+    return _Validator({"$ref": f"{_HERE}#/{pointer}"}, registry=_REGISTRY)
+
+
+def _pattern(_: Any, pattern: str, told: Any, __: Any) -> Any:
+    """In JSON Schema `$` is the end; in Python it is before a last newline as well."""
+    if isinstance(told, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), told):
+        yield ValidationError(f"{told!r} does not match {pattern!r}")
+
+
+_Validator = extend(Draft202012Validator, {"pattern": _pattern})
