@@ -10,6 +10,8 @@ from pathlib import Path
 
 from chalice.app import Blueprint, Response
 
+from chalicelib.routes import http
+
 bp = Blueprint(__name__)
 
 _WEB = Path(__file__).parent.parent / "web"
@@ -36,30 +38,27 @@ _GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-@bp.route("/", methods=["GET"])
+@bp.route("/", methods=["GET"], content_types=http.ANY_TYPE)
 def index() -> Response:
     """The page itself, naming the release of the files that it goes with."""
     html = (_WEB / "index.html").read_text("utf-8").replace("{release}", release())
-    headers = {
-        "Content-Type": "text/html; charset=utf-8",
-        "Cache-Control": "no-cache",
-        "Content-Security-Policy": policy(_host()),
-        **_GUARDS,
-    }
-    return Response(html, headers)
+    return _file(html, "text/html; charset=utf-8", "no-cache", {"Content-Security-Policy": policy(_host())})
 
 
-@bp.route("/web/{wanted}/{name}", methods=["GET"])
+@bp.route("/web/{wanted}/{name}", methods=["GET"], content_types=http.ANY_TYPE)
 def static(wanted: str, name: str) -> Response:
     """One file of the page; of another release than ours it is served, but not kept."""
     if name not in _served():
-        return Response({"error": _UNKNOWN}, {"Cache-Control": "no-store", **_GUARDS}, status_code=404)
+        return Response({"error": _UNKNOWN}, dict(http.HEADERS), status_code=404)
     kept = _FOR_EVER if wanted == release() else "no-cache"
-    headers = {"Content-Type": _TYPES[Path(name).suffix], "Cache-Control": kept, **_GUARDS}
-    return Response((_WEB / name).read_text("utf-8"), headers)
+    return _file((_WEB / name).read_text("utf-8"), _TYPES[Path(name).suffix], kept, {})
 
 
-_UNKNOWN = {"code": "not_found", "message": "The page has no such file", "field": None, "expected": None}
+_UNKNOWN = {"code": "not_found", "message": "the page has no such file", "field": None, "expected": None}
+
+
+def _file(body: str, content_type: str, cache: str, more: dict[str, str]) -> Response:
+    return Response(body, {"Content-Type": content_type, "Cache-Control": cache, **_GUARDS, **more})
 
 
 @cache

@@ -9,12 +9,16 @@
 const TICK_MS = 40;
 const AHEAD_MS = 8_000;
 const PATIENCE_MS = 4_000;
+// An element that falters for less is not waited for: holding all costs more than it mends.
+const GRACE_MS = 300;
 
-// In seconds. Below STILL nothing is done, below FAR the rate is bent by at most BEND, beyond it
-// the element is moved, but then left in peace for REST_MS: moving costs time and starts a new drift.
+// In seconds. Below STILL nothing is done; below FAR the rate is bent, by PULL times the drift and at
+// most BEND; beyond it the element is moved, but then left in peace for REST_MS: moving costs time and
+// starts a new drift.
 const STILL = 0.01;
 const FAR = 0.08;
-const BEND = 0.06;
+const PULL = 2;
+const BEND = 0.08;
 const REST_MS = 1_500;
 const MOVING_TAKES = 0.03;
 const EDGE = 0.06;
@@ -63,6 +67,7 @@ class Deck {
     this.element = document.createElement(tag);
     Object.assign(this.element, { preload: "auto", playsInline: true, muted: tag === "video", disablePictureInPicture: true });
     this.element.addEventListener("error", () => this.#stumble());
+    for (const name of ["loadeddata", "seeked", "emptied"]) this.element.addEventListener(name, () => channel.changed());
   }
 
   load(segment) {
@@ -115,7 +120,7 @@ class Deck {
     const drift = this.drift(position);
     const rested = performance.now() - this.#movedAt > REST_MS;
     if (Math.abs(drift) > 1 || (Math.abs(drift) > FAR && rested)) this.#move(this.#target(position) + MOVING_TAKES);
-    else this.#bend(Math.abs(drift) > STILL ? 1 - Math.max(-BEND, Math.min(BEND, drift)) : 1);
+    else this.#bend(Math.abs(drift) > STILL ? 1 - Math.max(-BEND, Math.min(BEND, PULL * drift)) : 1);
   }
 
   #move(seconds) {
@@ -139,7 +144,7 @@ class Deck {
     const segment = this.segment;
     if (!segment || this.#retried) {
       this.failed = Boolean(segment);
-      return;
+      return this.channel.changed();
     }
     this.#retried = true;
     await this.channel.refresh().catch(() => {});
@@ -163,6 +168,10 @@ class Channel {
 
   refresh() {
     return this.player.refresh();
+  }
+
+  changed() {
+    this.player.changed();
   }
 
   mute(muted) {
@@ -256,14 +265,14 @@ export class Player extends EventTarget {
     this.wanted = true;
     this.#waitingSince = performance.now();
     this.#tick();
-    this.#changed();
+    this.changed();
   }
 
   pause() {
     this.wanted = false;
     this.clock.hold();
     this.#tick();
-    this.#changed();
+    this.changed();
   }
 
   toggle() {
@@ -276,14 +285,14 @@ export class Player extends EventTarget {
     this.clock.position = Math.max(0, Math.min(this.durationMs, ms));
     this.#waitingSince = performance.now();
     this.#tick();
-    this.#changed();
+    this.changed();
   }
 
   /** Silence a participant's microphone and screen sound, or let them be heard again. */
   toggleMute(participantId) {
     if (!this.muted.delete(participantId)) this.muted.add(participantId);
     for (const channel of this.channels) channel.mute(this.muted.has(channel.participantId));
-    this.#changed();
+    this.changed();
   }
 
   /** What is on air, and how far from the clock, in milliseconds. */
@@ -305,20 +314,21 @@ export class Player extends EventTarget {
     const before = this.clock.running;
     if (this.wanted) this.#gate(position);
     for (const channel of this.channels) channel.follow(position, this.clock.running);
-    if (before !== this.clock.running) this.#changed();
+    if (before !== this.clock.running) this.changed();
   }
 
   /** Run when everybody is ready, or when patience is at its end. */
   #gate(position) {
     const waiting = this.channels.some((channel) => channel.waiting(position));
-    const now = performance.now();
-    if (!waiting) this.#waitingSince = null;
-    else this.#waitingSince ??= now;
-    if (waiting && now - this.#waitingSince < PATIENCE_MS) this.clock.hold();
+    this.#waitingSince = waiting ? (this.#waitingSince ?? performance.now()) : null;
+    const waited = waiting ? performance.now() - this.#waitingSince : 0;
+    const grace = this.clock.running ? GRACE_MS : 0;
+    if (waiting && waited >= grace && waited < PATIENCE_MS) this.clock.hold();
     else this.clock.run();
   }
 
-  #changed() {
+  /** Tell who listens. */
+  changed() {
     this.dispatchEvent(new Event("change"));
   }
 }

@@ -37,7 +37,7 @@ class View {
       head: h("header", { class: "head" }), verdict: h("section", { class: "verdict", "aria-label": "Verdict" }),
       transport: transport(this.player), files: h("section", {}), stories: h("section", {}),
     };
-    this.player.addEventListener("change", () => this.#show());
+    this.player.addEventListener("change", () => { if (this.manifest) this.#show(); });
     this.keys = (event) => key(event, this.player);
     document.addEventListener("keydown", this.keys);
     this.frame = requestAnimationFrame(() => this.#animate());
@@ -103,7 +103,8 @@ class View {
 
   #animate() {
     this.frame = requestAnimationFrame(() => this.#animate());
-    if (this.stage.element.isConnected) this.#show();
+    // Whatever else changes, the player says so.
+    if (this.player.state === "playing") this.#show();
   }
 }
 
@@ -154,16 +155,18 @@ const SYNC_EVERY_MS = 500;
 /** Play and pause, where we are, and how closely all keep together. */
 function transport(player) {
   const toggle = h("button", { class: "toggle", type: "button", onclick: () => player.toggle() });
-  const position = h("span", { class: "position" });
+  const [here, whole] = [h("b"), h("span")];
+  const position = h("span", { class: "position" }, here, " / ", whole);
   const sync = h("span", { class: "sync" });
   const keys = h("span", { class: "keys soft", "aria-hidden": "true" }, h("kbd", {}, "space"), " play ", h("kbd", {}, "←"), h("kbd", {}, "→"), " 5 s");
   let state = "";
   let saidAt = 0;
   const show = () => {
-    position.replaceChildren(h("b", {}, stamp(player.position)), ` / ${stamp(player.durationMs ?? 0)}`);
+    say(here, stamp(player.position));
+    say(whole, stamp(player.durationMs ?? 0));
     if (player.state !== state || performance.now() - saidAt > SYNC_EVERY_MS) {
       saidAt = performance.now();
-      sync.textContent = inSync(player);
+      say(sync, inSync(player));
     }
     if (player.state === state) return;
     state = player.state;
@@ -172,6 +175,11 @@ function transport(player) {
     toggle.dataset.state = state;
   };
   return { element: h("div", { class: "transport" }, toggle, position, sync, keys), show };
+}
+
+/** Change a text only where it is another: this runs in every frame. */
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 function inSync(player) {

@@ -43,10 +43,14 @@ export class Timeline {
   show() {
     const position = this.player.position;
     this.playhead.style.left = along(position, this.manifest);
-    this.ruler.setAttribute("aria-valuenow", Math.round(position));
-    this.ruler.setAttribute("aria-valuetext", `${stamp(position)} of ${stamp(this.manifest.durationMs)}`);
+    const said = `${stamp(position)} of ${stamp(this.manifest.durationMs)}`;
+    if (said !== this.ruler.getAttribute("aria-valuetext")) {
+      this.ruler.setAttribute("aria-valuenow", Math.round(position));
+      this.ruler.setAttribute("aria-valuetext", said);
+    }
     for (const button of this.people.querySelectorAll("[data-mutes]")) {
-      button.setAttribute("aria-pressed", this.player.muted.has(button.dataset.mutes));
+      const muted = String(this.player.muted.has(button.dataset.mutes));
+      if (button.getAttribute("aria-pressed") !== muted) button.setAttribute("aria-pressed", muted);
     }
   }
 

@@ -58,10 +58,15 @@ class Watched:
         self.page.goto(f"{self.stack.page}#token={TOKEN}")
         self.page.wait_for_selector(settle)
         if session_id:
-            self.page.evaluate("(id) => { location.hash = `#/sessions/${encodeURIComponent(id)}`; }", session_id)
+            self.page.evaluate(GO, session_id)
             self.page.wait_for_selector(".timeline .lane")
         return self.page
 
+
+GO = "(id) => { location.hash = `#/sessions/${encodeURIComponent(id)}`; }"
+POLICY = (
+    "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.effectiveDirective}`))"
+)
 
 type Watch = Callable[..., Watched]
 
@@ -72,15 +77,18 @@ def watch(browser: Browser, stack: Stack) -> Iterator[Watch]:
     opened: list[tuple[Watched, str]] = []
 
     def begin(width: int = 1280, expected: str = "") -> Watched:
-        page = browser.new_context(viewport={"width": width, "height": 860}, locale="en-GB").new_page()
+        context = browser.new_context(
+            viewport={"width": width, "height": 860}, locale="en-GB", reduced_motion="reduce"
+        )
+        page = context.new_page()
         page.set_default_timeout(6_000)
         watched = Watched(page, stack)
         page.on("request", lambda request: watched.asked.append(request.url))
         page.on("pageerror", lambda fault: watched.complaints.append(str(fault)))
-        page.on("console", lambda said: watched.complaints.append(said.text) if said.type == "error" else None)
-        page.add_init_script(
-            "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.effectiveDirective}`))"
+        page.on(
+            "console", lambda said: watched.complaints.append(said.text) if said.type == "error" else None
         )
+        page.add_init_script(POLICY)
         opened.append((watched, expected))
         return watched
 

@@ -53,7 +53,7 @@ def picture(path: Path, start: int, end: int, size: tuple[int, int], colour: tup
 
 
 def _scene(start: int, end: int, width: int, height: int) -> Iterator[tuple[int, bytes]]:
-    """Each frame's time and brightness: a soft light falls from above, and a bar crosses once in two seconds."""
+    """Each frame's time and brightness: a light falls from above, and a bar crosses in two seconds."""
     rows = [90 - 50 * y // height for y in range(height)]
     for index in range((end - start) * FPS // 1000):
         at = start + index * 1000 // FPS

@@ -99,7 +99,11 @@ class Meeting:
     def _facts(self, take: Take) -> Iterable[e.Event]:
         begun = self.zero_at + min((start for start, _ in take.segments), default=0)
         yield e.RecordingRequested(
-            at=begun - 900, room_id=self.room_id, participant_id=take.participant_id, kind=Kind(take.kind), by="app"
+            at=begun - 900,
+            room_id=self.room_id,
+            participant_id=take.participant_id,
+            kind=Kind(take.kind),
+            by="app",
         )
         yield e.StartAccepted(at=begun - 700)
         yield e.RecordingStarted(at=begun + 100, session_id=self.session_id)
@@ -115,7 +119,12 @@ class Meeting:
         yield e.StopAccepted(at=end_at + 50)
         yield e.RecordingStopped(at=end_at + 400, session_id=self.session_id, files=files)
         yield e.RecordingEnded(
-            at=end_at + 9_000, listed_id="l1", session_id=self.session_id, start_at=begun, end_at=end_at, files=files
+            at=end_at + 9_000,
+            listed_id="l1",
+            session_id=self.session_id,
+            start_at=begun,
+            end_at=end_at,
+            files=files,
         )
         yield from (e.SegmentOverdue(at=end_at + 900_000, file=file) for file in take.missing)
 
@@ -201,9 +210,15 @@ _EVIL = "<img src=x onerror=\"window.hurt='by markup'\">"
 HOSTILE = Meeting(
     "s~@:+=evil",
     f"<script>window.hurt='by script'</script>{_EVIL}",
-    {f"{_EVIL}javascript:hurt": f"</b>{_EVIL}\u202e Mallory"},
+    {_EVIL: f"</b>{_EVIL}\u202e Mallory"},
     (
-        Take(f"{_EVIL}javascript:hurt", "audio", ((0, 4_000),), missing=(f"{_EVIL}.webm",), rejected=(f"'{_EVIL}",)),
+        Take(
+            _EVIL,
+            "audio",
+            ((0, 4_000),),
+            missing=(f"{_EVIL}.webm",),
+            rejected=(f"'{_EVIL}",),
+        ),
     ),
     zero_at=ZERO - 40 * 86_400_000,
     extra=(e.OddHeard(at=ZERO, webhook_type=_EVIL, reason=_EVIL, body_sha256="0", body=_EVIL),),

@@ -61,21 +61,27 @@ class Stack:
             return _json({"error": {"code": "unavailable", "message": "The ledger is out of reach"}}, 503)
         if headers.get("authorization") != f"Bearer {TOKEN}":
             return _json({"message": "Unauthorized"}, 401)
+        told = self._told([unquote(part) for part in path.strip("/").split("/")], query)
+        refusal = {"error": {"code": "session_not_found", "message": "no such session is known"}}
+        return _json(told) if told else _json(refusal, 404)
+
+    def _told(self, parts: list[str], query: dict[str, list[str]]) -> dict[str, Any] | None:
         known = {meeting.session_id: meeting for meeting in self.meetings}
-        match [unquote(part) for part in path.strip("/").split("/")]:
+        match parts:
             case ["sessions"]:
-                return _json({"sessions": [meeting.line() for meeting in self.meetings], "cursor": None})
+                return {"sessions": [meeting.line() for meeting in self.meetings], "cursor": None}
             case ["sessions", session_id] if session_id in known:
-                return _json(self._with_urls(known[session_id].manifest()))
+                return self._with_urls(known[session_id].manifest())
             case ["recordings"] if query["sessionId"][0] in known:
-                return _json({"recordings": known[query["sessionId"][0]].recordings(), "cursor": None})
+                return {"recordings": known[query["sessionId"][0]].recordings(), "cursor": None}
             case ["recordings", wanted, "events"]:
                 owner = next(meeting for meeting in self.meetings if wanted in meeting.facts)
-                return _json({"events": owner.events(wanted), "cursor": None})
-        return _json({"error": {"code": "session_not_found", "message": "no such session is known"}}, 404)
+                return {"events": owner.events(wanted), "cursor": None}
+        return None
 
     def _with_urls(self, told: dict[str, Any]) -> dict[str, Any]:
-        signed = f"X-Amz-Date={datetime.now(UTC):%Y%m%dT%H%M%SZ}&X-Amz-Expires={self.valid_seconds}&at={time.time()}"
+        now = datetime.now(UTC)
+        signed = f"X-Amz-Date={now:%Y%m%dT%H%M%SZ}&X-Amz-Expires={self.valid_seconds}&at={now.timestamp()}"
         for artifact in told["artifacts"]:
             artifact["url"] = f"http://127.0.0.1:{self.port}/outputs/{artifact['key']}?{signed}"
         return told
