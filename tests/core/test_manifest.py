@@ -1,0 +1,240 @@
+"""A session's manifest: integer milliseconds on one clock, the same bytes for the same knowledge."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from chalicelib.core import events as e
+from chalicelib.core.heads import recording_head, session_head
+from chalicelib.core.ids import Kind
+from chalicelib.core.manifest import digest, encoded, manifest
+from chalicelib.core.recording import Recording
+from chalicelib.core.session import Session, weight
+from chalicelib.core.views import event_view, recording_line, recording_view, session_line
+from tests.builders import (
+    ASKED,
+    REFUSED,
+    RID,
+    ROOM,
+    SESSION,
+    WHO,
+    ZERO,
+    A,
+    B,
+    C,
+    ended,
+    rejected,
+    stopped,
+    stored,
+)
+
+SCHEMA = Draft202012Validator(json.loads((Path(__file__).parent / "manifest.schema.json").read_text()))
+VIDEO, BELA, LATER = ("rec-" + digit * 32 for digit in "123")
+
+JOINED = e.ParticipantJoined(at=1, room_id=ROOM, participant_id=WHO, name="Anna")
+RENAMED = e.ParticipantListed(at=9, participant_id=WHO, name="Anna B.", start_at=ZERO, end_at=None)
+POSTER = e.ArtifactMade(
+    at=40, product="poster", key="sessions/p.jpg", content_type="image/jpeg", bytes=9, participant_id=WHO,
+    kind=Kind.VIDEO, source="sessions/r.webm", start=ZERO + 500, end=ZERO + 2500,
+)  # fmt: skip
+PICTURE = stored(
+    B, kind=Kind.VIDEO, codec="vp8", width=640, height=480, start_at=ZERO + 500, duration_ms=2000,
+    holes=((100, 200),), resolutions=((900, 320, 240),), tail_lost=True,
+)  # fmt: skip
+MESS = replace(rejected(B), participant_id="bela")
+MEETING: dict[str, list[e.Event]] = {
+    RID: [
+        ASKED, stopped(A, C), ended(A, C), stored(A, start_at=ZERO, duration_ms=4000),
+        stored(C, start_at=ZERO + 6000, duration_ms=1000),
+    ],
+    VIDEO: [replace(ASKED, kind=Kind.VIDEO), PICTURE, POSTER],
+    BELA: [stored(A, participant_id="bela", start_at=ZERO + 1000, duration_ms=9000), MESS],
+    LATER: [replace(ASKED, at=5), REFUSED],
+}  # fmt: skip
+OWN: list[e.Event] = [RENAMED, JOINED]
+
+
+def told(meeting: dict[str, list[e.Event]] | None = None) -> dict[str, Any]:
+    """A meeting's manifest, as JSON has it."""
+    session = Session.of(SESSION, OWN, MEETING if meeting is None else meeting)
+    read: dict[str, Any] = json.loads(encoded(manifest(session)))
+    return read
+
+
+@pytest.mark.parametrize("known", [{}, {RID: []}, {RID: [ASKED]}, {BELA: [rejected(B)]}, MEETING], ids=len)
+def test_a_manifest_keeps_to_its_schema(known: dict[str, list[e.Event]]) -> None:
+    SCHEMA.validate(told(known))
+
+
+def test_all_tracks_lie_on_one_clock() -> None:
+    known = told()
+
+    assert (known["zeroAt"], known["durationMs"]) == (ZERO, 10_000)
+    tracks = {(p["participantId"], t["kind"]): t for p in known["participants"] for t in p["tracks"]}
+    spans = {who: [(s["start"], s["end"]) for s in t["segments"]] for who, t in tracks.items()}
+    assert spans == {
+        (WHO, "audio"): [(0, 4000), (6000, 7000)],
+        (WHO, "video"): [(500, 2500)],
+        ("bela", "audio"): [(1000, 10_000), (None, None)],
+    }
+    assert tracks[WHO, "audio"]["gaps"] == [{"start": 4000, "end": 6000}, {"start": 7000, "end": 10_000}]
+    assert tracks["bela", "audio"]["gaps"] == [{"start": 0, "end": 1000}]
+
+
+def test_a_segment_tells_what_was_found_in_it() -> None:
+    [anna, _] = told()["participants"]
+    [segment] = anna["tracks"][1]["segments"]
+
+    assert segment["state"] == "tail_lost"
+    assert segment["holes"] == [{"start": 600, "end": 700}]
+    assert (segment["codec"], segment["width"], segment["height"]) == ("vp8", 640, 480)
+    assert segment["clock"] == {"source": "stamp", "uncertaintyMs": 100}
+
+
+def test_a_rejected_file_is_shown_with_its_reason() -> None:
+    [_, bela] = told()["participants"]
+    rejects = [s for s in bela["tracks"][0]["segments"] if s["state"] == "rejected"]
+
+    assert [(s["file"], s["reason"]) for s in rejects] == [(B, "it is something else")]
+
+
+def test_a_track_gathers_every_recording_of_its_kind() -> None:
+    [anna, _] = told()["participants"]
+
+    assert [t["kind"] for t in anna["tracks"]] == ["audio", "video"]
+    assert anna["tracks"][0]["recordings"] == [RID, LATER]
+
+
+def test_a_participant_has_the_name_that_was_heard_last() -> None:
+    assert [p["name"] for p in told()["participants"]] == ["Anna B.", None]
+
+
+def test_every_repaired_segment_and_every_product_is_an_artifact() -> None:
+    artifacts = told()["artifacts"]
+
+    assert [a["product"] for a in artifacts].count("repaired") == 4
+    [poster] = [a for a in artifacts if a["product"] == "poster"]
+    assert (poster["start"], poster["end"], poster["bytes"]) == (500, 2500, 9)
+    assert {a["contentType"] for a in artifacts} == {"audio/webm", "video/webm", "image/jpeg"}
+
+
+def test_the_verdict_is_on_all_of_it() -> None:
+    verdict = told()["verdict"]
+
+    assert not verdict["complete"]
+    assert {f["reason"] for f in verdict["missing"]} == {
+        "tail_lost",
+        "rejected",
+        "start_refused",
+        "still_open",
+    }
+    assert {f["recordingId"] for f in verdict["missing"]} == {VIDEO, BELA, LATER}
+    assert told({RID: MEETING[RID]})["verdict"]["complete"]
+
+
+def test_a_session_of_nothing_is_not_complete() -> None:
+    assert not told({})["verdict"]["complete"]
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_same_knowledge_gives_the_same_bytes(chance: random.Random) -> None:
+    shuffled = {rid: chance.sample(facts, len(facts)) for rid, facts in MEETING.items()}
+    order = dict(chance.sample(sorted(shuffled.items()), len(shuffled)))
+
+    body = encoded(manifest(Session.of(SESSION, chance.sample(OWN, 2), order)))
+
+    assert body == encoded(manifest(Session.of(SESSION, OWN, MEETING)))
+
+
+def test_other_knowledge_gives_another_digest() -> None:
+    less = {**MEETING, VIDEO: MEETING[VIDEO][:-1]}
+
+    bodies = [encoded(manifest(Session.of(SESSION, OWN, known))) for known in (MEETING, less)]
+
+    assert len({digest(body) for body in bodies}) == 2
+
+
+def test_a_conclusion_changes_no_byte_and_weighs_nothing() -> None:
+    reached = e.VerdictReached(at=50, complete=True, digest="d")
+    made = e.ManifestMade(at=51, key="k", bytes=1, complete=True)
+    concluded = Session.of(SESSION, [*OWN, made], {**MEETING, RID: [*MEETING[RID], reached]})
+    plain = Session.of(SESSION, OWN, MEETING)
+
+    assert encoded(manifest(concluded)) == encoded(manifest(plain))
+    assert concluded.known == plain.known
+
+
+# --- heads and lines ------------------------------------------------------------------------------
+
+
+def test_a_recordings_head_says_what_lists_need() -> None:
+    head = recording_head(Recording.of(RID, MEETING[RID]))
+
+    assert (head.phase, head.settled, head.complete, head.segments) == ("done", True, True, 2)
+    assert (head.start_at, head.end_at, head.requested_at) == (ZERO, ZERO + 7000, 1)
+    assert recording_line(head)["recordingId"] == RID
+
+
+def test_a_head_without_segments_has_no_times() -> None:
+    head = recording_head(Recording.of(RID, [ASKED]))
+
+    assert (head.start_at, head.end_at, head.session_id) == (None, None, None)
+
+
+def test_an_unannounced_recording_counts_from_the_first_word() -> None:
+    assert recording_head(Recording.of(BELA, MEETING[BELA])).requested_at == 20
+    assert recording_head(Recording.of(BELA, MEETING[BELA])).room_id is None
+
+
+@given(st.permutations(MEETING[RID]))
+def test_a_heads_knowledge_grows_with_every_fact(facts: list[e.Event]) -> None:
+    known = [recording_head(Recording.of(RID, facts[:upto])).known for upto in range(len(facts) + 1)]
+
+    assert known == list(range(len(facts) + 1))
+
+
+def test_a_fact_told_twice_weighs_once() -> None:
+    twice = Recording.of(RID, [*MEETING[RID], replace(MEETING[RID][1], at=99)])
+
+    assert weight(twice.facts) == len(MEETING[RID])
+
+
+def test_a_sessions_head_agrees_with_its_manifest() -> None:
+    heads = [recording_head(Recording.of(rid, facts)) for rid, facts in MEETING.items()]
+    head, known = session_head(SESSION, heads, len(OWN), "key"), told()
+
+    assert (head.zero_at, head.duration_ms) == (known["zeroAt"], known["durationMs"])
+    assert head.participants == len(known["participants"])
+    assert (head.settled, head.complete) == (False, False)
+    assert head.known == Session.of(SESSION, OWN, MEETING).known
+    assert session_line(head)["manifestKey"] == "key"
+
+
+def test_a_session_is_settled_when_every_recording_is() -> None:
+    heads = [recording_head(Recording.of(rid, MEETING[rid])) for rid in (RID, LATER)]
+
+    assert session_head(SESSION, heads, 0, "").settled
+    assert not session_head(SESSION, [], 0, "").settled
+    assert session_line(session_head(SESSION, heads, 0, ""))["manifestKey"] is None
+
+
+def test_a_recording_is_told_with_its_failure() -> None:
+    view = recording_view(Recording.of(LATER, MEETING[LATER]))
+
+    assert view["failure"] == {"code": "participant_not_joined", "message": "not joined"}
+    assert recording_view(Recording.of(RID, MEETING[RID]))["failure"] is None
+    json.dumps(view)
+
+
+def test_a_fact_is_told_in_camel_case() -> None:
+    view = event_view(ended(A))
+
+    assert view["type"] == "RecordingEnded"
+    assert (view["listedId"], view["endAt"]) == ("track-1", ZERO + 30_000)
