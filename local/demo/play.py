@@ -73,7 +73,8 @@ class Play:
         lines = self.tracklane.sessions(self.room_id)
         if not lines or not lines[0]["manifestKey"] or not lines[0]["settled"]:
             return None
-        return self.tracklane.session(lines[0]["sessionId"])
+        manifest = self.tracklane.session(lines[0]["sessionId"])
+        return manifest if _has_all_posters(manifest) else None
 
     def _settled(self) -> list[Recording]:
         def all_settled() -> list[Recording] | None:
@@ -133,6 +134,12 @@ def download(manifest: dict[str, Any], into: Path) -> int:
         answer.raise_for_status()
         target.write_bytes(answer.content)
     return len(manifest["artifacts"])
+
+
+def _has_all_posters(manifest: dict[str, Any]) -> bool:
+    """The verdict does not wait for posters; who wants to look at files does."""
+    products = [artifact["product"] for artifact in manifest["artifacts"] if "video" in artifact["kind"]]
+    return products.count("poster") == products.count("repaired")
 
 
 def _told(cue: Cue) -> str:
