@@ -244,7 +244,7 @@ def test_a_body_made_to_be_slow_is_not(body: bytes) -> None:
 
     reason(body)
 
-    assert time.process_time() - began < 0.05
+    assert time.process_time() - began < 0.2
 
 
 # --- whatever comes -------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def vendor() -> Iterator[v.Vendor]:
 
 @pytest.fixture
 def signature(vendor: v.Vendor, hands: v.Hands) -> Signature:
-    return Signature(vendor.url, now=hands.now, connect_s=0.3)
+    return Signature(vendor.url, now=hands.now)
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +282,7 @@ def test_a_key_that_drips_is_given_up(vendor: v.Vendor, signature: Signature) ->
     with pytest.raises(Unavailable):
         signature.verify(BODY, GOOD)
 
-    assert time.monotonic() - began < 3.0 + 0.25
+    assert time.monotonic() - began < 3.0 + 1.0
 
 
 def test_a_redirect_to_another_key_is_not_followed(vendor: v.Vendor, signature: Signature) -> None:

@@ -176,7 +176,7 @@ def promised(status: int, length: int, body: bytes) -> Act:
     return lambda sock: whole(sock) and False
 
 
-def dripping(status: int, body: bytes, every_s: float = 0.05) -> Act:
+def dripping(status: int, body: bytes, every_s: float = 0.1) -> Act:
     """The head at once, the body byte by byte."""
 
     def act(sock: socket.socket) -> bool:
@@ -186,12 +186,12 @@ def dripping(status: int, body: bytes, every_s: float = 0.05) -> Act:
     return act
 
 
-def dripping_head(every_s: float = 0.05) -> Act:
+def dripping_head(every_s: float = 0.1) -> Act:
     """Not even the head comes at once."""
     return lambda sock: _drip(sock, _head(200, 0, {"X-Filler": "x" * 1000}), every_s)
 
 
-def silent(for_s: float = 5.0) -> Act:
+def silent(for_s: float = 6.0) -> Act:
     """Takes the request and says nothing."""
 
     def act(_: socket.socket) -> bool:
