@@ -118,7 +118,7 @@ function marks(manifest) {
 function lane(track, person, manifest) {
   const name = `${called(person)}, ${kindWord(track.kind)}`;
   const placed = track.segments.filter((segment) => segment.start !== null);
-  const missing = manifest.verdict.missing.filter((f) => f.participantId === person.participantId && f.kind === track.kind);
+  const missing = manifest.verdict.missing.filter((f) => f.participantId === person.participantId && f.kind === track.kind && f.reason !== "still_open");
   const trouble = missing.length > 0 && h("span", { class: "trouble", title: missing.map((f) => f.message).join("\n") }, icon("alert"));
   return h("div", {
     class: "lane", role: "img", data: { kind: track.kind, participant: person.participantId },
