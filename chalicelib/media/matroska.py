@@ -1,12 +1,15 @@
 """A recording read once, packet by packet, from a WebM that may be live, cut off, damaged or hostile.
 
 Only one element is held at a time, and none over `LARGEST`. Where the bytes make no sense, reading goes on
-at the next Cluster. What can not be a recording of one track is refused with `NotRecording`.
+at the next Cluster. What can not be a recording of one track is refused with `NotRecording`, whose codes are
+`empty`, `not_webm`, `no_media`, `too_many_tracks`, `unsupported_codec`, `content_encoding`, `attachments`,
+`no_packets` and `limits`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from chalicelib.core.scan import NotRecording
 from chalicelib.media.codecs import CODECS, opus_us
 from chalicelib.media.ebml import (
     HEADER,
@@ -37,7 +40,8 @@ LARGEST = 16 << 20
 LARGEST_HEADER = 1 << 20
 LARGEST_PRIVATE = 1 << 16
 LONGEST_MS = 24 * 3_600_000
-MOST_ELEMENTS = 20_000_000
+MOST_ELEMENTS = 3_000_000
+MOST_PACKETS = 20_000_000
 MOST_CHILDREN = 10_000
 
 # The same clock never goes back further than this from one Cluster to the next.
@@ -53,18 +57,6 @@ _KEY = 0x80
 _RELATIVE = tuple(high << 8 if high < 128 else (high - 256) << 8 for high in range(256))
 # What a Cluster's body begins with.
 _FIRST_IN_CLUSTER = {TIMESTAMP, CRC, POSITION, PREV_SIZE, VOID}
-
-
-class NotRecording(Exception):
-    """The bytes are no recording that we can read. `code` is stable and for programs; `reason` is for people.
-
-    Codes: `empty`, `not_webm`, `no_media`, `too_many_tracks`, `unsupported_codec`, `content_encoding`,
-    `attachments`, `no_packets`, `limits`, and from a poster `undecodable`.
-    """
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(f"{code}: {reason}")
-        self.code, self.reason = code, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +102,14 @@ class Recording:
     `clock_breaks`: how often the file's clock jumped where time can not, so that it was continued instead.
     """
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[bytes], most_elements: int = MOST_ELEMENTS) -> None:
         self.window = Window(chunks)
         self.tail_lost = False
         self.lost_bytes = self.clock_breaks = self.first_ms = 0
         self._track: Track | None = None
         self._scale_ns = _MILLISECOND_NS
-        self._elements = 0
+        # What is left to be read: elements one by one, and packets in runs, which cost far less.
+        self._elements_left, self._packets_left = most_elements, MOST_PACKETS
         self._segment_end: int | None = None
         self._in_cluster = self._restarted = False
         self._cluster_end: int | None = None
@@ -191,11 +184,13 @@ class Recording:
             yield time, flags & _KEY, buf[start + 4 : stop], None
         if pos != began:
             window.pos, self._last = pos, time
-            self._count(count)
+            self._packets_left -= count
 
     def _element(self) -> Iterable[Packet]:
         """Pass one element, of any kind; the packets that were in it."""
-        self._count(1)
+        self._elements_left -= 1
+        if min(self._elements_left, self._packets_left) < 0:
+            raise NotRecording("limits", "the file has more elements than any recording")
         window = self.window
         window.peek(HEADER)
         self._leave_cluster()
@@ -257,11 +252,6 @@ class Recording:
         end = self.window.offset
         if any(known is not None and end < known for known in (self._cluster_end, self._segment_end)):
             self.tail_lost = True
-
-    def _count(self, elements: int) -> None:
-        self._elements += elements
-        if self._elements > MOST_ELEMENTS:
-            raise NotRecording("limits", f"the file has more than {MOST_ELEMENTS} elements")
 
     # --- one method for each element: the packets in it, or None when the stream ends inside of it ---
 

@@ -8,11 +8,11 @@ from array import array
 from struct import Struct
 from typing import Protocol
 
+from chalicelib.core.scan import Scan
 from chalicelib.media import matroska as m
 from chalicelib.media.codecs import opus_head
 from chalicelib.media.ebml import element, of_real, of_sint, of_uint, size_of, spelled
 from chalicelib.media.matroska import Extras, Track
-from chalicelib.media.scan import Scan
 
 # A Cluster begins at a key frame, but not sooner than after the first of these; and at the latest after the
 # second, or with so many bytes.

@@ -14,8 +14,9 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from chalicelib.core.scan import NotRecording
 from chalicelib.media.codecs import KEY_SIZE
-from chalicelib.media.matroska import NotRecording, Recording, Track
+from chalicelib.media.matroska import Recording, Track
 
 # The first key frame comes early or, in a segment that is worth a still, not at all.
 MAX_BYTES = 64 << 20

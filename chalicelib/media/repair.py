@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 
-from chalicelib.media.matroska import NotRecording, Recording
+from chalicelib.core.scan import NotRecording
+from chalicelib.media.matroska import Recording
 from chalicelib.media.mux import Muxer, Sink
-from chalicelib.media.scan import Scan, gauge_of, told
-
-__all__ = ["NotRecording", "Scan", "Sink", "repair"]
+from chalicelib.media.scan import Findings, gauge_of, told
 
 
-def repair(chunks: Iterable[bytes], sink: Sink) -> Scan:
+def repair(chunks: Iterable[bytes], sink: Sink) -> Findings:
     """Write a seekable WebM of the recording in `chunks` to `sink`, its first packet at 0; what it is.
 
     `NotRecording` when there is none. The sink gets nothing before the headers are accepted, and `front`

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chalicelib.core.scan import Scan
 from chalicelib.media.codecs import KEY_SIZE, MAX_SIDE, OPUS_US, Size, opus_us
 from chalicelib.media.matroska import Extras, Recording, Track
 
@@ -24,27 +25,13 @@ _KEY = 0x80
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """What one pass over a recording's bytes found. Times are integer milliseconds.
+class Findings(Scan):
+    """A scan, and what was wrong with the file.
 
-    `first_ms` is the first packet's own timestamp; `duration_ms`, `resolutions` and `holes` count from it.
-    `resolutions` are the changes after the first key frame, (at, width, height). `tail_lost`: the file ends
-    in the middle of something. `lost_bytes` were damaged, or cut off at the end. `clock_breaks`: how often
-    the file's clock jumped as time can not; there the packets were put one behind the other.
+    `lost_bytes` were damaged, or cut off at the end. `clock_breaks`: how often the file's clock jumped as
+    time can not; there the packets were put one behind the other.
     """
 
-    kind: str
-    codec: str
-    first_ms: int
-    duration_ms: int
-    width: int | None
-    height: int | None
-    resolutions: tuple[tuple[int, int, int], ...]
-    holes: tuple[tuple[int, int], ...]
-    tail_lost: bool
-    packets: int
-    key_frames: int
-    bytes_read: int
     lost_bytes: int = 0
     clock_breaks: int = 0
 
@@ -57,10 +44,10 @@ def gauge_of(track: Track) -> Gauge:
     return AudioGauge() if track.kind == "audio" else VideoGauge(track)
 
 
-def told(gauge: Gauge, recording: Recording, track: Track) -> Scan:
+def told(gauge: Gauge, recording: Recording, track: Track) -> Findings:
     """What was found, when all packets have been noted."""
     width, height = gauge.size() or (None, None)
-    return Scan(
+    return Findings(
         kind=track.kind,
         codec=track.codec,
         first_ms=recording.first_ms,

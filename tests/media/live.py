@@ -18,7 +18,8 @@ from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from chalicelib.media.repair import Scan, repair
+from chalicelib.media.repair import repair
+from chalicelib.media.scan import Findings
 
 UNKNOWN = b"\x01\xff\xff\xff\xff\xff\xff\xff"
 CLUSTER = bytes.fromhex("1f43b675")
@@ -184,9 +185,9 @@ def _picture(width: int, height: int, index: int, at: int) -> VideoFrame:
     return frame
 
 
-def video(frames: int = 60, keys_every: int = 20) -> list[Sent]:
-    """VP8 packets."""
-    return list(pictures("libvpx", frames=frames, keys_every=keys_every)[0])
+def video(frames: int = 60) -> list[Sent]:
+    """VP8 packets, at most 60; every 20th is a key frame."""
+    return list(pictures("libvpx")[0][:frames])
 
 
 def codec_of(name: str) -> tuple[Codec, list[Sent]]:
@@ -195,8 +196,8 @@ def codec_of(name: str) -> tuple[Codec, list[Sent]]:
         return OPUS, list(opus())
     encoder, ident, wrapped = _ENCODERS[name]
     packets, extra = pictures(encoder)
-    return Codec(name, ident, 1, _avcc(extra) if wrapped else b""), [
-        replace(packet, data=_lengths(packet.data)) if wrapped else packet for packet in packets
+    return Codec(name, ident, 1, avcc(extra) if wrapped else b""), [
+        replace(packet, data=lengths(packet.data)) if wrapped else packet for packet in packets
     ]
 
 
@@ -213,7 +214,7 @@ def _nals(data: bytes) -> list[bytes]:
     return [part for part in parts if part]
 
 
-def _avcc(extra: bytes) -> bytes:
+def avcc(extra: bytes) -> bytes:
     """H.264's header as Matroska wants it, from start codes."""
     sets = [nal for nal in _nals(extra) if nal[0] & 31 in (7, 8)]
     sps, pps = (next(nal for nal in sets if nal[0] & 31 == kind) for kind in (7, 8))
@@ -221,7 +222,8 @@ def _avcc(extra: bytes) -> bytes:
     return b"\x01" + sps[1:4] + b"\xff\xe1" + spelled[0] + b"\x01" + spelled[1]
 
 
-def _lengths(data: bytes) -> bytes:
+def lengths(data: bytes) -> bytes:
+    """An H.264 packet as Matroska wants it, from start codes."""
     return b"".join(len(nal).to_bytes(4) + nal for nal in _nals(data))
 
 
@@ -274,17 +276,17 @@ _LACINGS = {"xiph": _xiph, "ebml": _ebml, "equal": _equal}
 # --- reading back ---
 
 
-def repaired(data: bytes | Iterable[bytes]) -> tuple[Scan, bytes]:
+def repaired(data: bytes | Iterable[bytes]) -> tuple[Findings, bytes]:
     """The scan and the file."""
     shelf = Shelf()
     scan = repair([data] if isinstance(data, bytes) else data, shelf)
     return scan, shelf.file
 
 
-def opened(file: bytes | io.BytesIO) -> InputContainer:
+def opened(file: bytes | io.BytesIO, form: str = "matroska") -> InputContainer:
     """A file as FFmpeg opens it."""
     source = io.BytesIO(file) if isinstance(file, bytes) else file
-    found = av.open(source, format="matroska")
+    found = av.open(source, format=form)
     assert isinstance(found, InputContainer)
     return found
 

@@ -199,7 +199,7 @@ def test_a_first_packet_before_zero_is_the_zero_of_the_output() -> None:
 
 
 FORMS: list[tuple[str, bytes]] = [
-    ("one endless cluster of relative times", head(VP8) + cluster(0, *(simple_block(p, 0) for p in video(60)))),
+    ("one endless cluster", head(VP8) + cluster(0, *(simple_block(p, 0) for p in video(60)))),
     ("a cluster for each packet", live(VP8, video(60), every_ms=1)),
     ("clusters of known size", head(VP8) + b"".join(clusters(video(60), size=None))),
     ("ticks of 10 microseconds", head(VP8, scale=10_000) + b"".join(
