@@ -17,6 +17,7 @@ from chalicelib.core.errors import (
 )
 from chalicelib.core.recording import Recording
 from chalicelib.core.views import recording_view
+from chalicelib.flows.settle import confirm
 from chalicelib.ports import Accepted, Claim, Declined, Opening, Outcome, Taken, Unconfirmed, World
 from chalicelib.ports import recording_subject as subject_of
 
@@ -32,6 +33,8 @@ DECLINED: dict[str, type[TracklaneError]] = {
 }
 # A stop that is declined for one of these has nothing left to stop.
 NOTHING_RUNS = frozenset({"not_started", "no_active_session", "room_not_found", "participant_not_joined"})
+# Whatever was asked has had time to be confirmed by webhook or list.
+NEWS_TAKES_MS = 90_000
 _OPEN_TRIES = 3
 
 
@@ -137,8 +140,16 @@ def _around(world: World, item: Opening | Recording, taken: Taken) -> Opening | 
     if isinstance(item, Recording) or item.recording_id not in taken.holders:
         return item
     holder = taken.holders[item.recording_id]
-    running = Recording.of(holder, world.ledger.read(subject_of(holder)))
+    running = _as_of_now(world, Recording.of(holder, world.ledger.read(subject_of(holder))))
     return Opening(item.recording_id, item.requested, over=holder) if running.ended else running
+
+
+def _as_of_now(world: World, recording: Recording) -> Recording:
+    """A recording that has long been running may have ended unheard; then its slot must not stay taken."""
+    asked = recording.requested
+    if recording.ended or asked is None or world.now() - asked.at < NEWS_TAKES_MS:
+        return recording
+    return confirm(world, recording)
 
 
 def _checked(claim: Claim, once: Once | None) -> Claim:
@@ -202,7 +213,8 @@ def _stop(world: World, recording_id: str, by: str) -> Recording:
     asked = recording.requested
     if asked is None:
         raise NotNow("not_ours", f"{recording_id} was not started by us, so it can not be stopped by us")
-    if recording.ended or recording.knows(e.StopAccepted, e.StopUnneeded):
+    # A stop that was not needed is no reason: a late start may have begun after it.
+    if recording.ended or recording.knows(e.StopAccepted):
         return recording
     subject, intent = subject_of(recording_id), e.StopRequested(at=world.now(), by=by)
     world.ledger.append(subject, intent)
