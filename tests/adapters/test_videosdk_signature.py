@@ -215,10 +215,12 @@ def key_body(pem: object) -> bytes:
 
 
 ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.PEM, SPKI).decode()
+EDWARDS = ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, SPKI).decode()
 KEYS: list[tuple[str, bytes]] = [
     ("a short key", v.Signer(1024).key_answer()),
     ("a small exponent", v.Signer(2048, 3).key_answer()),
     ("an elliptic key", key_body(ELLIPTIC)),
+    ("an Edwards key", key_body(EDWARDS)),
     ("a private key", key_body(OURS.private_pem().decode())),
     ("no PEM", key_body("MIIBCgKCAQEA")),
     ("half a PEM", key_body(OURS.public_pem()[:200])),

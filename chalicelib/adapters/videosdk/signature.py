@@ -50,7 +50,7 @@ class Signature:
         if _signed(body, told, keys):
             return
         # The key may have changed under us.
-        renewed = self._renewed(keys)
+        renewed = self._renewed()
         if renewed is not keys and _signed(body, told, renewed):
             return
         if len(told) not in {key.key_size // 8 for key in renewed}:
@@ -60,21 +60,20 @@ class Signature:
     def _known(self) -> tuple[RSAPublicKey, ...]:
         keys = self._keys
         if not _within(self._now() - self._fresh_at, TTL_MS):
-            keys = self._renewed(keys)
+            keys = self._renewed()
         if not keys:
             raise Unavailable("videosdk_key_unavailable", "VideoSDK's public key can not be had now")
         return keys
 
-    def _renewed(self, seen: tuple[RSAPublicKey, ...]) -> tuple[RSAPublicKey, ...]:
+    def _renewed(self) -> tuple[RSAPublicKey, ...]:
         """The keys after asking for them, unless that was done a moment ago; many threads ask once."""
         with self._lock:
-            now = self._now()
             cooldown = COOLDOWN_MS if self._keys else KEYLESS_COOLDOWN_MS
-            if self._keys is seen and not _within(now - self._asked_at, cooldown):
-                self._asked_at = now
+            if not _within(self._now() - self._asked_at, cooldown):
                 key = self._fetched()
+                self._asked_at = self._now()
                 if key is not None:
-                    self._take(key, now)
+                    self._take(key, self._asked_at)
             return self._keys
 
     def _take(self, key: RSAPublicKey, now: int) -> None:
