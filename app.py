@@ -5,7 +5,7 @@ Event handlers stand here because Chalice binds a blueprint's handlers to anothe
 
 import json
 import logging
-from typing import Any
+from typing import Any, Protocol, cast
 
 from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, SQSEvent
 
@@ -27,11 +27,24 @@ SPARE_MS = 60_000  # what a run on schedule leaves unused, so that a piece of wo
 log = logging.getLogger("tracklane")
 
 
+class LambdaContext(Protocol):
+    """What Lambda gives beside the event; Chalice types it as a mapping, which it is not."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Until the function is ended."""
+        ...
+
+
 @app.on_sqs_message(queue="placeholder", batch_size=1, name="ingest")
 def ingest(event: SQSEvent) -> dict[str, Any]:
     """Objects that appeared in the recordings bucket. The template puts the real queue in."""
     world = wiring.world()
-    return each(event, lambda body: [ingest_object(world, told) for told in appeared(body)])
+
+    def process(body: str) -> None:
+        for told in appeared(body):
+            ingest_object(world, told)
+
+    return each(event, process)
 
 
 @app.on_sqs_message(queue="placeholder", batch_size=1, name="render")
@@ -50,6 +63,6 @@ def settle(event: DynamoDBEvent) -> None:
 @app.schedule("rate(5 minutes)", name="reconcile")
 def reconcile(event: CloudWatchEvent) -> None:
     """What nobody told us."""
-    left = event.context.get_remaining_time_in_millis
+    left = cast("LambdaContext", event.context).get_remaining_time_in_millis
     looked_at = reconcile_all(wiring.world(), lambda: left() > SPARE_MS)
     log.info("looked at %s recordings", looked_at)

@@ -6,12 +6,14 @@ import os
 import secrets
 import time
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chalicelib.adapters.callers import Callers
 from chalicelib.adapters.secrets import Secrets
 from chalicelib.config import Config
 from chalicelib.ports import Bell, Catalog, Inbox, Ledger, Media, Post, Recorder, Settings, Shelf, Work
+
+if TYPE_CHECKING:
+    from chalicelib.adapters.callers import Callers
 
 PLAIN_TIMEOUTS = {"connect_timeout": 2, "read_timeout": 5}
 STREAM_TIMEOUTS = {"connect_timeout": 2, "read_timeout": 20}
@@ -159,8 +161,10 @@ def world() -> AwsWorld:
 
 
 @functools.cache
-def callers() -> Callers:
+def callers() -> "Callers":
     """Who may call."""
+    from chalicelib.adapters.callers import Callers
+
     config = world().config
     return Callers(lambda: world().secrets.text(config.app_token_secret), config.token_audience)
 
@@ -180,9 +184,16 @@ def _stage_path(request_context: dict[str, Any]) -> str:
 
 
 def _client(service: str, **settings: Any) -> Any:
-    import boto3
+    """The client that boto3 would give; importing boto3 itself takes as long again, for what we do not use."""
     from botocore.config import Config as BotoConfig
 
     retries = {"mode": "standard", "total_max_attempts": 3}
     told = BotoConfig(retries=retries, parameter_validation=False, **(PLAIN_TIMEOUTS | settings))
-    return boto3.client(service, config=told)
+    return _session().create_client(service, config=told)
+
+
+@functools.cache
+def _session() -> Any:
+    import botocore.session
+
+    return botocore.session.get_session()
