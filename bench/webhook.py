@@ -1,4 +1,4 @@
-"""A webhook, from its bytes to its durable fact, against the same RSA verify and one bare conditional write."""
+"""A webhook, from bytes to durable fact, against the same RSA verify and one bare conditional write."""
 
 import base64
 import itertools

@@ -28,8 +28,8 @@ Meetings are played through its control (JSON in, JSON out, no token). `client.M
 
 A room is `{roomId, sessionId, live, startAt, now, webhook, pending, participants, recordings}`; its clock
 is the real one until it is advanced or held. So who unmutes, waits three seconds and mutes gets a file of
-three seconds; a script that advances gets it at once. Beeps and flashes are on the full seconds since `startAt`
-(`media.py`).
+three seconds; a script that advances gets it at once. Beeps and flashes are on the full seconds since
+`startAt` (`media.py`).
 """
 
 from local.videosdk.client import Meeting
