@@ -184,7 +184,7 @@ def _stage_path(request_context: dict[str, Any]) -> str:
 
 
 def _client(service: str, **settings: Any) -> Any:
-    """The client that boto3 would give; importing boto3 itself takes as long again, for what we do not use."""
+    """The client that boto3 would give; boto3 itself takes as long again to import, and gives no more."""
     from botocore.config import Config as BotoConfig
 
     retries = {"mode": "standard", "total_max_attempts": 3}
