@@ -4,13 +4,13 @@ All of it is computed from the ledger as it is now, so running it twice, late or
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import Unavailable
-from chalicelib.core.heads import SessionHead, recording_head, session_head
+from chalicelib.core.heads import recording_head, session_head
 from chalicelib.core.manifest import digest, encoded, manifest
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import Session, weight
@@ -60,20 +60,22 @@ def confirm(world: World, recording: Recording) -> Recording:
 
 
 def settle_session(world: World, session_id: str) -> None:
-    """A session's head; and its manifest once every recording is settled or somebody asked to finish."""
+    """A session's head; and its manifest once every recording is settled or somebody asked to finish.
+
+    The head is reckoned from what was read before the manifest was: it may not claim to know of news that
+    came while the manifest was written, or nobody would write the next.
+    """
+    linked = world.catalog.of_session(session_id)
     facts = world.ledger.read(session_subject(session_id))
     before = world.catalog.session(session_id)
-    head = _head(world, session_id, facts, before.manifest_key if before else "")
-    if not head.recordings or (before is not None and before.known >= head.known):
+    head = session_head(session_id, linked, weight(facts), before.manifest_key if before else "")
+    if not linked or (before is not None and before.known >= head.known):
         return
     if head.settled or any(isinstance(fact, e.FinishRequested) for fact in facts):
         facts = (*facts, *_presences(world, session_id))
-        head = _head(world, session_id, facts, _write_manifest(world, session_id, facts))
+        key = _write_manifest(world, session_id, facts)
+        head = session_head(session_id, linked, weight(facts), key)
     world.catalog.keep_session(head)
-
-
-def _head(world: World, session_id: str, facts: Collection[e.Event], manifest_key: str) -> SessionHead:
-    return session_head(session_id, world.catalog.of_session(session_id), weight(facts), manifest_key)
 
 
 def _presences(world: World, session_id: str) -> list[e.Event]:
@@ -138,11 +140,12 @@ def _names_a_recording(item: Listed) -> bool:
 
 
 def _nearest(items: list[Listed], at: int) -> list[Listed]:
-    close = [item for item in items if abs(item.start_at - at) <= START_TAKES_MS]
+    close = [item for item in items if -CLOCKS_APART_MS <= item.start_at - at <= START_TAKES_MS]
     return sorted(close, key=lambda item: abs(item.start_at - at))[:1]
 
 
-START_TAKES_MS = 60_000  # from our request to the start that the list tells, clocks apart included
+START_TAKES_MS = 60_000  # from our request to the start that the list tells
+CLOCKS_APART_MS = 5_000  # what began earlier than this is the recording before ours
 
 
 def _fact(item: Listed, at: int) -> e.Event:
