@@ -29,6 +29,7 @@ class Deployment:
     stage: str
     parameters: dict[str, str]
     artifacts_bucket: str | None = None
+    arch: str | None = None
 
     @property
     def stack(self) -> str:
@@ -39,7 +40,7 @@ class Deployment:
 def deploy(deployment: Deployment) -> dict[str, str]:
     """Package, upload and deploy; the stack's outputs."""
     _has_secret(deployment.parameters["VideoSdkSecretName"])
-    built = package.build(deployment.stage)
+    built = package.build(deployment.stage, deployment.arch)
     bucket = deployment.artifacts_bucket or _artifacts_bucket()
     uploaded = built.directory / "uploaded.yaml"
     where = ["--s3-bucket", bucket, "--s3-prefix", deployment.stack]
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--bucket-dir-path", default="recordings")
     parser.add_argument("--videosdk-secret", default="tracklane/videosdk", help="its name in Secrets Manager")
     parser.add_argument("--artifacts-bucket", help="for template and zips; else one is made")
+    parser.add_argument("--arch", choices=package.ARCHITECTURES, default=package.REAL_ARCH)
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="any other")
     asked = parser.parse_args()
     parameters = {
@@ -104,7 +106,7 @@ def main() -> None:
         "BucketDirPath": asked.bucket_dir_path,
         "VideoSdkSecretName": asked.videosdk_secret,
     } | dict(parameter.split("=", 1) for parameter in asked.parameter)
-    deployment = Deployment(asked.stage, parameters, asked.artifacts_bucket)
+    deployment = Deployment(asked.stage, parameters, asked.artifacts_bucket, asked.arch)
     try:
         outputs = deploy(deployment)
     except (DeployError, package.PackagingError) as refused:

@@ -34,6 +34,7 @@ MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": 
 # Lambda's python3.13 runs on Amazon Linux 2023, whose glibc is 2.34; a wheel for any older one does as well.
 GLIBC = ("2_34", "2_28", "2_17")
 WHEEL_ARCH = {"x86_64": "x86_64", "arm64": "aarch64"}
+ARCHITECTURES = tuple(WHEEL_ARCH)
 
 INPUTS = ("app.py", "chalicelib", ".chalice", "requirements.txt", "requirements-media.txt", "ops/package.py")
 NEVER_INPUTS = ("__pycache__", "deployed", "deployments")
@@ -257,7 +258,7 @@ def main() -> None:
     """Build, and say how large it is."""
     parser = argparse.ArgumentParser(prog="python -m ops.package", description=__doc__.split("\n")[0])
     parser.add_argument("--stage", required=True)
-    parser.add_argument("--arch", choices=sorted(WHEEL_ARCH))
+    parser.add_argument("--arch", choices=ARCHITECTURES)
     asked = parser.parse_args()
     try:
         package = build(asked.stage, asked.arch)

@@ -95,7 +95,7 @@ class Redrive:
             raise NotAgainError("settling failed again; the function's log says why")
 
     def _records(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The batch's records as Lambda would hand them over, of which keys and sequence number matter."""
+        """The batch's records as Lambda would hand them over."""
         last = int(batch["endSequenceNumber"])
         iterator: str | None = self._iterator(batch)
         while iterator:
@@ -104,8 +104,11 @@ class Redrive:
                 told = record["dynamodb"]
                 if int(told["SequenceNumber"]) > last:
                     return
-                kept = {"Keys": told["Keys"], "SequenceNumber": told["SequenceNumber"]}
-                yield {"eventName": record["eventName"], "eventSource": "aws:dynamodb", "dynamodb": kept}
+                at = told["ApproximateCreationDateTime"].timestamp()
+                yield record | {
+                    "eventSourceARN": batch["streamArn"],
+                    "dynamodb": told | {"ApproximateCreationDateTime": at},
+                }
                 if int(told["SequenceNumber"]) == last:
                     return
             iterator = answer.get("NextShardIterator") if answer["Records"] else None
