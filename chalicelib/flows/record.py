@@ -33,8 +33,6 @@ DECLINED: dict[str, type[TracklaneError]] = {
 }
 # A stop that is declined for one of these has nothing left to stop.
 NOTHING_RUNS = frozenset({"not_started", "no_active_session", "room_not_found", "participant_not_joined"})
-# Whatever was asked has had time to be confirmed by webhook or list.
-NEWS_TAKES_MS = 90_000
 _OPEN_TRIES = 3
 
 
@@ -140,16 +138,17 @@ def _around(world: World, item: Opening | Recording, taken: Taken) -> Opening | 
     if isinstance(item, Recording) or item.recording_id not in taken.holders:
         return item
     holder = taken.holders[item.recording_id]
-    running = _as_of_now(world, Recording.of(holder, world.ledger.read(subject_of(holder))))
-    return Opening(item.recording_id, item.requested, over=holder) if running.ended else running
+    before = Recording.of(holder, world.ledger.read(subject_of(holder)))
+    if _is_over(before):
+        return Opening(item.recording_id, item.requested, over=holder)
+    # Who leaves and comes back at once is quicker than the webhook: only VideoSDK knows by now.
+    before = confirm(world, before)
+    return Opening(item.recording_id, item.requested, over=holder) if _is_over(before) else before
 
 
-def _as_of_now(world: World, recording: Recording) -> Recording:
-    """A recording that has long been running may have ended unheard; then its slot must not stay taken."""
-    asked = recording.requested
-    if recording.ended or asked is None or world.now() - asked.at < NEWS_TAKES_MS:
-        return recording
-    return confirm(world, recording)
+def _is_over(recording: Recording) -> bool:
+    """Whether a new start would begin something new; its last words may still be on their way."""
+    return recording.ended or recording.knows(e.StopAccepted, e.StopUnneeded, e.RecordingStopping)
 
 
 def _checked(claim: Claim, once: Once | None) -> Claim:

@@ -163,6 +163,24 @@ def test_over_an_ended_recording_another_begins(world: MemoryWorld, end: e.Event
     assert len(world.recorder.sent) == 2
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        e.StopAccepted(at=9),
+        e.StopUnneeded(at=9, message="not started"),
+        e.RecordingStopping(at=9, session_id=SESSION),
+    ],
+)
+def test_right_after_a_stop_another_begins_before_its_end_was_heard(
+    world: MemoryWorld, word: e.Event
+) -> None:
+    first = begun(world)
+    remember(world, first, word)
+
+    assert begun(world) != first
+    assert len(world.recorder.sent) == 2
+
+
 def test_over_a_refused_one_another_begins(world: MemoryWorld) -> None:
     world.recorder.script.append(declined("participant_not_joined"))
     with pytest.raises(NotNow):
@@ -179,7 +197,7 @@ def test_a_slot_whose_end_nobody_told_us_of_is_asked_about(world: MemoryWorld) -
     # Anna left, the webhook was lost, and she is back: to record nothing of her would be worse than to ask.
     first = begun(world)
     world.recorder.tracks[ROOM] = [listed(f"{first}/a.webm")]
-    world.pass_time(120_000)
+    world.pass_time(2_000)
 
     second = begun(world)
 
