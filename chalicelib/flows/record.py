@@ -33,6 +33,8 @@ DECLINED: dict[str, type[TracklaneError]] = {
 }
 # A stop that is declined for one of these has nothing left to stop.
 NOTHING_RUNS = frozenset({"not_started", "no_active_session", "room_not_found", "participant_not_joined"})
+# Whatever was asked has had time to be confirmed by webhook or list.
+NEWS_TAKES_MS = 90_000
 _OPEN_TRIES = 3
 
 
