@@ -89,15 +89,19 @@ def json_body(request: Request, allowed: frozenset[str], ours: Mapping[str, str]
 def raw_body(request: Request) -> bytes:
     """The bytes that the client sent, before anybody has read them."""
     try:
-        return bytes(request.raw_body)
+        raw = request.raw_body
     except ValueError:
         # API Gateway sends no such event; whoever may invoke the function can.
-        raise Invalid("invalid_body", "the body can not be read", "body", "bytes, as text or in Base64") from None
+        raise Invalid(
+            "invalid_body", "the body can not be read", "body", "bytes, as text or in Base64"
+        ) from None
+    assert isinstance(raw, bytes)
+    return raw
 
 
 def in_path(value: str) -> str:
-    """A variable of the path, which API Gateway leaves percent-encoded. No id of ours or VideoSDK's has a `%`,
-    so one that is decoded already stays as it is."""
+    """A variable of the path, which API Gateway leaves percent-encoded. No id has a `%`, so one that is
+    decoded already stays as it is."""
     return unquote(value)
 
 
@@ -135,9 +139,7 @@ def cursor(told: Mapping[str, str]) -> str | None:
     """Where the page begins; whether it is one of ours is the catalog's to say."""
     given = told.get("cursor")
     if given is not None and len(given) > CURSOR_AT_MOST:
-        raise Invalid(
-            "invalid_cursor", "cursor is not one of ours", "cursor", "the cursor of a page before"
-        )
+        raise Invalid("invalid_cursor", "cursor is not one of ours", "cursor", "the cursor of a page before")
     return given
 
 

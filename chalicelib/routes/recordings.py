@@ -63,7 +63,9 @@ def recording(recording_id: str) -> dict[str, Any]:
     return review.recording(wiring.world(), ids.known_recording_id(http.in_path(recording_id)))
 
 
-@bp.route("/recordings/{recording_id}/events", methods=["GET"], authorizer=authorize, content_types=http.ANY_TYPE)
+@bp.route(
+    "/recordings/{recording_id}/events", methods=["GET"], authorizer=authorize, content_types=http.ANY_TYPE
+)
 @http.answers(200)
 def events(recording_id: str) -> dict[str, Any]:
     """The recording's ledger, in order."""

@@ -29,7 +29,9 @@ def session(session_id: str) -> dict[str, Any]:
     return review.session(wiring.world(), ids.external_id(http.in_path(session_id), "sessionId"))
 
 
-@bp.route("/sessions/{session_id}/finish", methods=["POST"], authorizer=authorize, content_types=http.ANY_TYPE)
+@bp.route(
+    "/sessions/{session_id}/finish", methods=["POST"], authorizer=authorize, content_types=http.ANY_TYPE
+)
 @http.answers(202)
 def finish(session_id: str) -> dict[str, Any]:
     """Build the session's products now, without waiting for the last `stopped`."""

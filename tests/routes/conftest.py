@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from botocore.handlers import BUILTIN_HANDLERS
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import mock_aws
 
@@ -21,7 +22,11 @@ from tests.routes.stage import API_KEY, APP_SECRET, REGION, SECRET, TAG_SECRET, 
 
 ROOT = Path(__file__).parents[2]
 _NUMBERS = itertools.count(1)
-_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
+_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": REGION,
+}
 # What a call of the SDK is in a policy, where that has another name.
 _RIGHTS = {
     "SendMessageBatch": {"sqs:SendMessage"},
@@ -33,7 +38,7 @@ class _Loader(yaml.SafeLoader):
     """Reads CloudFormation's short forms as what follows their tag."""
 
 
-_Loader.add_multi_constructor("!", lambda loader, _, node: getattr(node, "value", None))
+_Loader.add_multi_constructor("!", lambda _, __, node: getattr(node, "value", None))
 
 
 @pytest.fixture(scope="session")
@@ -55,9 +60,17 @@ def videosdk(simulation: Simulation) -> Iterator[Simulation]:
 
 
 @pytest.fixture(scope="session")
-def calls() -> list[tuple[str, str]]:
-    """Every call that anybody makes to AWS: service and operation."""
-    return []
+def calls() -> Iterator[list[tuple[str, str]]]:
+    """Every call to AWS, service and operation, however its client was made."""
+    noted: list[tuple[str, str]] = []
+
+    def note(model: Any, **_: Any) -> None:
+        noted.append((model.service_model.service_name, model.name))
+
+    hook = ("before-call", note)
+    BUILTIN_HANDLERS.append(hook)
+    yield noted
+    BUILTIN_HANDLERS.remove(hook)
 
 
 @pytest.fixture(scope="session")
@@ -66,21 +79,15 @@ def aws(calls: list[tuple[str, str]]) -> Iterator[dict[str, str]]:
     before = {name: os.environ.get(name) for name in _CREDENTIALS}
     os.environ.update(_CREDENTIALS)
     with mock_aws():
-        boto3.setup_default_session(region_name=REGION)
-
-        def note(model: Any, **_: Any) -> None:
-            calls.append((model.service_model.service_name, model.name))
-
-        boto3.DEFAULT_SESSION.events.register("before-call", note)
         yield _ground()
-    boto3.DEFAULT_SESSION = None
     for name, value in before.items():
         os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _ground() -> dict[str, str]:
+    here = {"LocationConstraint": REGION}
     for bucket in ("recordings", "output"):
-        boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=here)
     secrets = {
         "videosdk": json.dumps({"apiKey": API_KEY, "secret": SECRET}),
         "app-token": APP_SECRET,
@@ -110,16 +117,26 @@ def table_shape() -> dict[str, Any]:
     return {name: told[name] for name in names}
 
 
+@pytest.fixture(scope="session")
+def dynamodb(aws: dict[str, str]) -> Any:
+    """A client of the tests' own."""
+    assert aws
+    return boto3.client("dynamodb")
+
+
+@pytest.fixture
+def table(dynamodb: Any, table_shape: dict[str, Any]) -> str:
+    """A new one."""
+    name = f"table-{next(_NUMBERS)}"
+    dynamodb.create_table(TableName=name, **table_shape)
+    return name
+
+
 @pytest.fixture
 def environ(
-    aws: dict[str, str],
-    videosdk: Simulation,
-    table_shape: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
+    aws: dict[str, str], videosdk: Simulation, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[pytest.MonkeyPatch]:
-    """A world of its own: a new table. Change a setting, then call `settle`."""
-    table = f"table-{next(_NUMBERS)}"
-    boto3.client("dynamodb").create_table(TableName=table, **table_shape)
+    """A world of its own, by its settings."""
     told = {**aws, "TABLE": table, "VIDEOSDK_API": videosdk.url, "PUBLIC_URL": f"{videosdk.url}/nobody"}
     for name, value in told.items():
         monkeypatch.setenv(name, value)
@@ -156,21 +173,19 @@ def rights() -> set[str]:
 def api(environ: pytest.MonkeyPatch, calls: list[tuple[str, str]], rights: set[str]) -> Gateway:
     """The API. After each request: nothing was scanned, and nothing called that its policy does not allow."""
     assert environ
-    calls.clear()
 
     def after() -> None:
         asked = {right for service, name in calls for right in _RIGHTS.get(name, {f"{service}:{name}"})}
         assert "dynamodb:Scan" not in asked
         assert asked <= rights, f"the policy lacks {asked - rights}"
 
-    return Gateway(app, after)
+    return Gateway(app, calls.clear, after)
 
 
 @pytest.fixture
-def ledger(environ: pytest.MonkeyPatch) -> Ledger:
+def ledger(dynamodb: Any, table: str) -> Ledger:
     """What the table holds."""
-    assert environ
-    return Ledger()
+    return Ledger(dynamodb, table)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -45,7 +45,7 @@ class Answer:
     def refusal(self) -> tuple[int, str, str | None]:
         """Status, code and field of an error."""
         error = self.told["error"]
-        return self.status, error["code"], error["field"]
+        return self.status, str(error["code"]), error["field"]
 
     @property
     def message(self) -> str:
@@ -55,10 +55,11 @@ class Answer:
 
 @dataclass
 class Gateway:
-    """Sends requests to the app. `after` looks at the world after each of them."""
+    """Sends requests to the app, and looks at the world before and after each of them."""
 
     app: Chalice
-    after: Callable[[], None] = field(default=lambda: None)
+    before: Callable[[], None]
+    after: Callable[[], None]
 
     def get(self, path: str, query: str = "", **more: Any) -> Answer:
         """GET, with a query as it stands in the address."""
@@ -99,6 +100,7 @@ class Gateway:
 
     def send(self, event: dict[str, Any]) -> Answer:
         """Hand the app an event, through JSON as Lambda does; its answer must be as documented."""
+        self.before()
         told = json.loads(json.dumps(self.app(json.loads(json.dumps(event)), None)))
         self.after()
         answer = Answer(told["statusCode"], told["headers"] | told["multiValueHeaders"], told["body"])
@@ -106,7 +108,7 @@ class Gateway:
         return answer
 
     def _route(self, path: str) -> tuple[str, dict[str, str]]:
-        """API Gateway prefers the route with the fewest variables, and leaves the values as they are encoded."""
+        """The route with the fewest variables wins, and their values stay as they are encoded."""
         parts = path.split("/")
         found = [(route, named) for route in self.app.routes if (named := _matched(route, parts)) is not None]
         return min(found, key=lambda match: len(match[1]))
@@ -183,7 +185,8 @@ def _many(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def documented(route: str) -> str:
     """The document's name of a route: variables are called otherwise there."""
-    return next(path for path in DOCUMENT["paths"] if shape(path) == shape(route))
+    paths: list[str] = list(DOCUMENT["paths"])
+    return next(path for path in paths if shape(path) == shape(route))
 
 
 def shape(path: str) -> str:

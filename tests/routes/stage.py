@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import boto3
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from chalicelib import wiring
 from local.videosdk import Simulation
 from local.videosdk.courier import signature
 
 REGION = "eu-central-1"
 API_KEY, SECRET = "the-key", "the-secret-of-the-project-that-is-long-enough"
-APP_SECRET = "the-secret-of-the-apps-that-is-long-enough-for-hs256"
+APP_SECRET = "a-secret-of-64-characters-as-the-template-has-Secrets-Manager-make"
 TAG_SECRET = "the-secret-of-the-addresses"
 
 
@@ -44,12 +42,15 @@ class Room:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The table as it is now."""
+    """The table as it is now, seen by another client than the API's."""
 
-    def items(self) -> list[dict[str, Any]]:
+    dynamodb: Any
+    table: str
+
+    def items(self) -> list[dict[str, str]]:
         """Everything in it; what the API itself must never do."""
-        items: list[dict[str, Any]] = boto3.resource("dynamodb").Table(wiring.world().config.table).scan()["Items"]
-        return items
+        found = self.dynamodb.scan(TableName=self.table)["Items"]
+        return [{name: told for name, value in item.items() for told in value.values()} for item in found]
 
     def facts(self, subject: str | None = None) -> list[dict[str, Any]]:
         """The facts of a subject, or of all, in the order in which they were heard."""
@@ -122,7 +123,7 @@ class Letters:
 
     key: rsa.RSAPrivateKey
 
-    def headers(self, body: bytes, **more: str) -> list[tuple[str, str]]:
+    def headers(self, body: bytes) -> list[tuple[str, str]]:
         """What goes with these bytes."""
         return [("Content-Type", "application/json"), ("VideoSDK-Signature", signature(self.key, body))]
 

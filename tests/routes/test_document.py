@@ -1,12 +1,8 @@
 """The published description, and the probe."""
 
-from typing import get_args
-
-import pytest
 from openapi_spec_validator import validate
 
 from app import app
-from chalicelib.core.errors import TracklaneError
 from tests.routes.gateway import DOCUMENT, Gateway, shape
 
 

@@ -9,7 +9,15 @@ from local.videosdk import Meeting, Simulation
 from tests.routes.gateway import HOST, STAGE, Answer, Gateway
 from tests.routes.stage import Clock, Ledger, Room, Vendor
 
+TRACK = {"roomId": "r", "participantId": "ann", "kind": "audio"}
 CLOSED = "http://127.0.0.1:9"  # the discard port: nobody listens
+
+
+@pytest.fixture
+def answering(configured: Callable[..., None], vendor: Vendor) -> Vendor:
+    """A VideoSDK that answers as it is told to."""
+    configured(VIDEOSDK_API=vendor.url)
+    return vendor
 
 
 def started(api: Gateway, body: dict[str, Any], **headers: str) -> dict[str, Any]:
@@ -89,8 +97,9 @@ def test_what_is_stopped_stops_and_stopping_it_again_succeeds(
 
     for answer in answers:
         assert answer.status == 202
-        assert [(r["recordingId"], r["phase"]) for r in answer.told["recordings"]] == [(recording_id, "stopping")]
-    assert ledger.types(recording_id) == ["RecordingRequested", "StartAccepted", "StopRequested", "StopAccepted"]
+        (told,) = answer.told["recordings"]
+        assert (told["recordingId"], told["phase"]) == (recording_id, "stopping")
+    assert ledger.types(recording_id)[1:] == ["StartAccepted", "StopRequested", "StopAccepted"]
     assert room.begun[0].end_at is not None
 
 
@@ -106,7 +115,9 @@ def test_the_caller_stands_in_the_ledger(api: Gateway, room: Room, ledger: Ledge
 # --- idempotency ------------------------------------------------------------------------------------
 
 
-def test_a_repeat_under_the_same_key_gets_the_same_answer_and_starts_nothing(api: Gateway, room: Room) -> None:
+def test_a_repeat_under_the_same_key_gets_the_same_answer_and_starts_nothing(
+    api: Gateway, room: Room
+) -> None:
     first = api.post("/recordings/start", room.track(), headers=[("Idempotency-Key", "lesson 42")])
     api.post("/recordings/stop", room.track())
 
@@ -218,14 +229,12 @@ def test_a_refused_start_can_be_tried_again(api: Gateway, room: Room) -> None:
     assert started(api, body)["phase"] == "starting"
 
 
-def test_some_refused_and_some_not_is_told_of_each(
-    api: Gateway, configured: Callable[..., None], vendor: Vendor
-) -> None:
-    configured(VIDEOSDK_API=vendor.url)
-    vendor.will(200, b'"track recording started successfully."')
-    vendor.will(403, b'{"message": "No active session found"}')
+def test_some_refused_and_some_not_is_told_of_each(api: Gateway, answering: Vendor) -> None:
+    answering.will(200, b'"track recording started successfully."')
+    answering.will(403, b'{"message": "No active session found"}')
 
-    answer = api.post("/recordings/start", {"roomId": "r", "participantId": "ann", "kinds": ["audio", "video"]})
+    body = {"roomId": "r", "participantId": "ann", "kinds": ["audio", "video"]}
+    answer = api.post("/recordings/start", body)
 
     assert answer.status == 202
     assert [told["phase"] for told in answer.told["recordings"]] == ["starting", "failed"]
@@ -271,11 +280,13 @@ def test_videosdk_down(api: Gateway, configured: Callable[..., None], room: Room
     running = started(api, room.track("video"))["recordingId"]
     configured(VIDEOSDK_API=CLOSED)
 
-    start, stop = api.post("/recordings/start", room.track()), api.post("/recordings/stop", room.track("video"))
+    start = api.post("/recordings/start", room.track())
+    stop = api.post("/recordings/stop", room.track("video"))
 
     for answer in (start, stop):
         assert answer.refusal == (503, "videosdk_unreachable", None)
-    assert [fact["code"] for fact in ledger.facts() if fact["type"] == "StartRefused"] == ["videosdk_unreachable"]
+    refused = [fact["code"] for fact in ledger.facts() if fact["type"] == "StartRefused"]
+    assert refused == ["videosdk_unreachable"]
     assert ledger.types(running)[-1] == "StopRequested"
 
 
@@ -293,14 +304,11 @@ def test_a_stop_that_did_not_reach_videosdk_can_be_repeated(
     assert ledger.types(recording_id)[-2:] == ["StopRequested", "StopAccepted"]
 
 
-def test_videosdk_does_not_take_our_credentials(
-    api: Gateway, configured: Callable[..., None], vendor: Vendor, ledger: Ledger
-) -> None:
-    configured(VIDEOSDK_API=vendor.url)
+def test_videosdk_does_not_take_our_credentials(api: Gateway, answering: Vendor, ledger: Ledger) -> None:
     for _ in range(2):
-        vendor.will(401, b'{"message": "Token is invalid or expired"}')
+        answering.will(401, b'{"message": "Token is invalid or expired"}')
 
-    answer = api.post("/recordings/start", {"roomId": "r", "participantId": "ann", "kind": "audio"})
+    answer = api.post("/recordings/start", TRACK)
 
     assert answer.refusal == (502, "videosdk_unauthorized", None)
     assert answer.message == "VideoSDK answered 401: Token is invalid or expired"
@@ -308,13 +316,14 @@ def test_videosdk_does_not_take_our_credentials(
 
 
 # What VideoSDK answers, and what that is to the caller of a start, and in the ledger.
-REFUSED = [
-    ("many requests", 429, b'"Too many"', {"Retry-After": "60"}, (503, "videosdk_rate_limited"), "StartRefused"),
-    ("bad request", 400, b'{"message": "kind is odd"}', {}, (502, "videosdk_refused"), "StartRefused"),
-    ("forbidden", 403, b'"no"', {}, (502, "videosdk_refused"), "StartRefused"),
-    ("unknown room", 402, b'"Room not found"', {}, (404, "room_not_found"), "StartRefused"),
+type Reply = tuple[str, int, bytes, dict[str, str]]
+REFUSED: list[tuple[Reply, int, str]] = [
+    (("many requests", 429, b'"Too many"', {"Retry-After": "60"}), 503, "videosdk_rate_limited"),
+    (("bad request", 400, b'{"message": "kind is odd"}', {}), 502, "videosdk_refused"),
+    (("forbidden", 403, b'"no"', {}), 502, "videosdk_refused"),
+    (("unknown room", 402, b'"Room not found"', {}), 404, "room_not_found"),
 ]
-UNKNOWN = [
+UNKNOWN: list[Reply] = [
     ("a fault of theirs", 500, b"oh", {}),
     ("a gateway", 502, b"<html>bad gateway</html>", {}),
     ("a redirect", 302, b"", {"Location": "http://127.0.0.1:9/"}),
@@ -325,61 +334,50 @@ UNKNOWN = [
     ("half an answer", 200, b'"track', {"Content-Length": "1000"}),
     ("far too much", 200, b'"' + b"x" * 100_000 + b'"', {}),
 ]
-ALREADY = ("already", 409, b'"track recording is already started"', {})  # as a start may be answered
+ALREADY: Reply = ("already", 409, b'"track recording is already started"', {})  # as a start may be answered
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "headers", "expected", "fact"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
-)
+@pytest.mark.parametrize(("reply", "status", "code"), REFUSED, ids=[row[0][0] for row in REFUSED])
 def test_videosdk_refuses(
-    status: int,
-    body: bytes,
-    headers: dict[str, str],
-    expected: tuple[int, str],
-    fact: str,
-    api: Gateway,
-    configured: Callable[..., None],
-    vendor: Vendor,
-    ledger: Ledger,
+    reply: Reply, status: int, code: str, api: Gateway, answering: Vendor, ledger: Ledger
 ) -> None:
-    configured(VIDEOSDK_API=vendor.url)
-    vendor.answers.append((status, body, headers))
+    answering.answers.append(reply[1:])
 
-    answer = api.post("/recordings/start", {"roomId": "r", "participantId": "ann", "kind": "audio"})
+    answer = api.post("/recordings/start", TRACK)
 
-    assert answer.refusal == (*expected, None)
-    assert [told["type"] for told in ledger.facts()] == ["RecordingRequested", fact]
-    assert len(vendor.heard) == 1
+    assert answer.refusal == (status, code, None)
+    asked, refused = ledger.facts()
+    assert (asked["type"], refused["type"], refused["code"]) == ("RecordingRequested", "StartRefused", code)
+    assert len(answering.heard) == 1
 
 
-@pytest.mark.parametrize(
-    ("verb", "status", "body", "headers"),
-    [("start", *row[1:]) for row in [*UNKNOWN, ALREADY]] + [("stop", *row[1:]) for row in UNKNOWN],
-    ids=[f"start, {row[0]}" for row in [*UNKNOWN, ALREADY]] + [f"stop, {row[0]}" for row in UNKNOWN],
-)
-def test_an_answer_that_says_nothing_is_unconfirmed_and_not_asked_again(
-    verb: str,
-    status: int,
-    body: bytes,
-    headers: dict[str, str],
-    api: Gateway,
-    configured: Callable[..., None],
-    vendor: Vendor,
-    ledger: Ledger,
+@pytest.mark.parametrize("reply", [*UNKNOWN, ALREADY], ids=[row[0] for row in [*UNKNOWN, ALREADY]])
+def test_an_answer_to_a_start_that_says_nothing_is_unconfirmed_and_not_asked_again(
+    reply: Reply, api: Gateway, answering: Vendor, ledger: Ledger
 ) -> None:
-    configured(VIDEOSDK_API=vendor.url)
-    if verb == "stop":
-        vendor.will(200, b'"track recording started successfully."')
-        api.post("/recordings/start", {"roomId": "r", "participantId": "ann", "kind": "audio"})
-    vendor.answers.append((status, body, headers))
+    answering.answers.append(reply[1:])
 
-    answer = api.post(f"/recordings/{verb}", {"roomId": "r", "participantId": "ann", "kind": "audio"})
+    recording = started(api, TRACK)
+
+    assert recording["phase"] == "requested"
+    assert ledger.types(recording["recordingId"]) == ["RecordingRequested", "StartUnconfirmed"]
+    assert len(answering.heard) == 1
+
+
+@pytest.mark.parametrize("reply", UNKNOWN, ids=[row[0] for row in UNKNOWN])
+def test_an_answer_to_a_stop_that_says_nothing_is_unconfirmed(
+    reply: Reply, api: Gateway, answering: Vendor, ledger: Ledger
+) -> None:
+    answering.will(200, b'"track recording started successfully."')
+    recording_id = started(api, TRACK)["recordingId"]
+    answering.answers.append(reply[1:])
+
+    answer = api.post("/recordings/stop", TRACK)
 
     (recording,) = answer.told["recordings"]
-    phase, fact = {"start": ("requested", "StartUnconfirmed"), "stop": ("stopping", "StopUnconfirmed")}[verb]
-    assert (answer.status, recording["phase"]) == (202, phase)
-    assert ledger.types(recording["recordingId"])[-1] == fact
-    assert vendor.answers == []
+    assert (answer.status, recording["phase"]) == (202, "stopping")
+    assert ledger.types(recording_id)[-1] == "StopUnconfirmed"
+    assert len(answering.heard) == 2
 
 
 @pytest.mark.slow
@@ -406,7 +404,9 @@ def test_an_answer_that_is_lost_is_unconfirmed(api: Gateway, room: Room, ledger:
     assert ledger.types(recording["recordingId"])[-1] == "StartUnconfirmed"
 
 
-def test_no_credentials_at_all(api: Gateway, configured: Callable[..., None], room: Room, ledger: Ledger) -> None:
+def test_no_credentials_at_all(
+    api: Gateway, configured: Callable[..., None], room: Room, ledger: Ledger
+) -> None:
     configured(VIDEOSDK_SECRET="nowhere")
 
     answer = api.post("/recordings/start", room.track())
