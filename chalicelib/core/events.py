@@ -183,7 +183,8 @@ class SegmentStored(Event):
 
     `start_at` is the first packet's place on the epoch clock, `clock` where that was taken from and
     `uncertainty_ms` how far it may be off. `holes` are stretches inside the file without media, as
-    [start_ms, end_ms] from `start_at`. `tail_lost` says that the file ends in the middle of something.
+    [start_ms, end_ms] from `start_at`. `tail_lost` says that the file ends in the middle of
+    something; `lost_bytes` and `clock_breaks` are those of the scan.
     """
 
     SAME_IF = ("key", "etag")
@@ -207,6 +208,8 @@ class SegmentStored(Event):
     tail_lost: bool
     repaired_key: str
     repaired_bytes: int
+    lost_bytes: int = 0
+    clock_breaks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,9 +393,10 @@ def to_record(event: Event) -> dict[str, Any]:
 
 
 def from_record(record: dict[str, Any]) -> Event:
-    """The fact that `to_record` gave this record for; fields that are not the type's are passed over."""
+    """The fact that `to_record` gave this record for; fields that are not the type's are passed over,
+    and those that a younger version has and an older did not write take their defaults."""
     told = _TYPES[record["type"]]
-    return told(**{f.name: _restored(f.type, record[f.name]) for f in fields(told)})
+    return told(**{f.name: _restored(f.type, record[f.name]) for f in fields(told) if f.name in record})
 
 
 _PLAIN = re.compile(r"[ !-\"$-}]{0,64}")  # printable ASCII, but for the `#` between parts and our own `~`

@@ -206,6 +206,8 @@ class Recording:
                 yield self._finding("rejected", fact.file, fact.reason)
             elif fact.tail_lost:
                 yield self._finding("tail_lost", fact.file)
+            elif fact.lost_bytes:
+                yield self._finding("damaged", fact.file, f"{fact.lost_bytes} bytes")
         if self._unproven:
             yield self._finding("unproven")
         if not self.awaited and not self._settled():
@@ -236,6 +238,8 @@ class Recording:
             yield self._finding("unlisted_file", fact.file)
         if self.requested and (fact.participant_id, fact.kind) != (self.participant_id, self.kind):
             yield self._finding("disagrees", fact.file, f"{fact.participant_id}/{fact.kind}")
+        if isinstance(fact, e.SegmentStored) and fact.clock_breaks:
+            yield self._finding("broken_clock", fact.file, f"{fact.clock_breaks} times")
         if isinstance(fact, e.SegmentStored) and fact.clock != "stamp":
             yield self._finding("uncertain_clock", fact.file, f"by {fact.clock}, ±{fact.uncertainty_ms} ms")
 

@@ -17,7 +17,8 @@ class Scan:
     """A file's one track. `first_ms` is the first packet's own timestamp; all other times count from it.
 
     `resolutions` are changes of the picture's size, as (at_ms, width, height); `holes` are stretches
-    without media, as (start_ms, end_ms).
+    without media, as (start_ms, end_ms). `lost_bytes` were damaged, or cut off at the end. `clock_breaks`:
+    how often the file's clock jumped as time can not; there the packets were put one behind the other.
     """
 
     kind: str
@@ -32,3 +33,5 @@ class Scan:
     packets: int
     key_frames: int
     bytes_read: int
+    lost_bytes: int = 0
+    clock_breaks: int = 0

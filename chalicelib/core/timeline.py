@@ -8,6 +8,7 @@ from chalicelib.core.events import SegmentStored
 # Where a segment's start was taken from, and how far that may be off, in milliseconds. The file name's
 # stamp is inferred to be the segment's start; its accuracy is undocumented.
 CLOCKS = {"stamp": 100, "last_modified": 5_000}
+DAY_MS = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,10 +26,11 @@ class Span:
 def starts(stamp_at: int | None, first_ms: int, modified_at: int, duration_ms: int) -> tuple[int, str, int]:
     """A segment's start in epoch milliseconds, the clock it came from, and that clock's uncertainty.
 
-    `first_ms` is the first packet's own timestamp, `modified_at` when the bucket got the object.
+    `first_ms` is the first packet's own timestamp, `modified_at` when the bucket got the object. A file whose
+    own clock begins a day in or later has not waited for so long: it counts from somewhere else.
     """
     if stamp_at is not None:
-        return stamp_at + first_ms, "stamp", CLOCKS["stamp"]
+        return stamp_at + (first_ms if first_ms < DAY_MS else 0), "stamp", CLOCKS["stamp"]
     return max(0, modified_at - duration_ms), "last_modified", CLOCKS["last_modified"]
 
 

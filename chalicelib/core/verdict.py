@@ -12,6 +12,7 @@ REASONS = {
     "configuration of the API key",
     "rejected": "this file was delivered and is not a recording that can be read",
     "tail_lost": "this file ends in the middle of a packet: its tail is missing",
+    "damaged": "some bytes inside this file can not be read: what they held is missing",
     "unproven": "nobody said which files there should be: no webhook named them and VideoSDK's list does "
     "not have the recording",
     "still_open": "the recording has not ended, its end is not confirmed yet, or this file is on its way",
@@ -22,6 +23,7 @@ REASONS = {
     "no_segments": "the recording ended without a single file: nothing was ever unmuted",
     "odd_delivery": "VideoSDK signed a delivery that we do not understand",
     "disagrees": "the object's key disagrees with the recording that its path names",
+    "broken_clock": "the file's own clock jumps as time can not; its packets were put one behind the other",
     "uncertain_clock": "the file name carries no time: the segment's place on the clock is an estimate",
 }
 

@@ -89,6 +89,8 @@ def _stored(
         tail_lost=scan.tail_lost,
         repaired_key=target,
         repaired_bytes=size,
+        lost_bytes=scan.lost_bytes,
+        clock_breaks=scan.clock_breaks,
     )
 
 

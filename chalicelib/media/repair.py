@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from chalicelib.core.scan import NotRecording
 from chalicelib.media.matroska import Recording
 from chalicelib.media.mux import Muxer, Sink
-from chalicelib.media.scan import Findings, gauge_of, told
+from chalicelib.media.scan import Scan, gauge_of, told
 
 
-def repair(chunks: Iterable[bytes], sink: Sink) -> Findings:
+def repair(chunks: Iterable[bytes], sink: Sink) -> Scan:
     """Write a seekable WebM of the recording in `chunks` to `sink`, its first packet at 0; what it is.
 
     `NotRecording` when there is none. The sink gets nothing before the headers are accepted, and `front`

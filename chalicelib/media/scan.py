@@ -1,7 +1,5 @@
 """What a recording is found to be, gathered packet by packet. Memory does not grow with its length."""
 
-from dataclasses import dataclass
-
 from chalicelib.core.scan import Scan
 from chalicelib.media.codecs import KEY_SIZE, MAX_SIDE, OPUS_US, Size, opus_us
 from chalicelib.media.matroska import Extras, Recording, Track
@@ -23,19 +21,6 @@ _LONE_PICTURE_MS = 33
 _NOT_KEY = {"vp8": 0x01, "vp9": 0x0C}
 _KEY = 0x80
 
-
-@dataclass(frozen=True, slots=True)
-class Findings(Scan):
-    """A scan, and what was wrong with the file.
-
-    `lost_bytes` were damaged, or cut off at the end. `clock_breaks`: how often the file's clock jumped as
-    time can not; there the packets were put one behind the other.
-    """
-
-    lost_bytes: int = 0
-    clock_breaks: int = 0
-
-
 type Gauge = AudioGauge | VideoGauge
 
 
@@ -44,10 +29,10 @@ def gauge_of(track: Track) -> Gauge:
     return AudioGauge() if track.kind == "audio" else VideoGauge(track)
 
 
-def told(gauge: Gauge, recording: Recording, track: Track) -> Findings:
+def told(gauge: Gauge, recording: Recording, track: Track) -> Scan:
     """What was found, when all packets have been noted."""
     width, height = gauge.size() or (None, None)
-    return Findings(
+    return Scan(
         kind=track.kind,
         codec=track.codec,
         first_ms=recording.first_ms,

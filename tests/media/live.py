@@ -19,7 +19,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from chalicelib.media.repair import repair
-from chalicelib.media.scan import Findings
+from chalicelib.media.scan import Scan
 
 UNKNOWN = b"\x01\xff\xff\xff\xff\xff\xff\xff"
 CLUSTER = bytes.fromhex("1f43b675")
@@ -276,7 +276,7 @@ _LACINGS = {"xiph": _xiph, "ebml": _ebml, "equal": _equal}
 # --- reading back ---
 
 
-def repaired(data: bytes | Iterable[bytes]) -> tuple[Findings, bytes]:
+def repaired(data: bytes | Iterable[bytes]) -> tuple[Scan, bytes]:
     """The scan and the file."""
     shelf = Shelf()
     scan = repair([data] if isinstance(data, bytes) else data, shelf)
