@@ -9,23 +9,30 @@ from collections.abc import Callable, Iterator
 from chalicelib.core import events as e
 from chalicelib.core.plan import steps
 from chalicelib.core.recording import Recording
-from chalicelib.flows.record import NOTHING_RUNS
+from chalicelib.flows.record import NEWS_TAKES_MS, NOTHING_RUNS, holds_slot
 from chalicelib.flows.settle import confirm, settle
-from chalicelib.ports import Accepted, Declined, Filter, Outcome, World, recording_subject
+from chalicelib.ports import Accepted, Declined, Outcome, World, recording_subject
 
 PAGE = 25
-# A start whose outcome nobody knows has had time to be confirmed by webhook or list.
-UNCONFIRMED_MS = 90_000
 
 
 def reconcile(world: World, more_time: Callable[[], bool]) -> int:
-    """Look at unsettled recordings, oldest first, while there is time; how many were looked at."""
-    looked_at = 0
+    """Look at unsettled recordings, oldest first, while there is time; how many were looked at.
+
+    One that can not be looked at keeps no other waiting: what went wrong is raised at the end.
+    """
+    looked_at, faults = 0, []
     for recording_id in _unsettled(world):
         if not more_time():
             break
-        look_at(world, recording_id)
+        try:
+            look_at(world, recording_id)
+        except Exception as fault:
+            fault.add_note(f"while looking at {recording_id}")
+            faults.append(fault)
         looked_at += 1
+    if faults:
+        raise ExceptionGroup(f"{len(faults)} of {looked_at} recordings could not be looked at", faults)
     return looked_at
 
 
@@ -42,8 +49,7 @@ def look_at(world: World, recording_id: str) -> None:
 
 def finish(world: World, session_id: str) -> None:
     """Have everything that is still to be made of a session's recordings made."""
-    linked = world.catalog.recordings(Filter(session_id=session_id), limit=1000, cursor=None)
-    for head in linked.items:
+    for head in world.catalog.of_session(session_id):
         facts = world.ledger.read(recording_subject(head.recording_id))
         world.work.make(step.told() for step in steps(head.recording_id, facts))
 
@@ -72,38 +78,57 @@ def _unsettled(world: World) -> Iterator[str]:
 def _fetch(world: World, recording: Recording) -> None:
     """Objects in the bucket whose events never came go through the same queue as all others."""
     prefix = f"{world.settings.bucket_dir_path}/{recording.recording_id}/"
+    # VideoSDK may join the path with a slash in front (see core/ids.py).
+    found = (thing for start in ("", "/") for thing in world.inbox.under(start + prefix))
     known = {
         (fact.key, fact.etag)
         for fact in recording.facts
         if isinstance(fact, e.SegmentStored | e.SegmentRejected)
     }
-    world.work.ingest(
-        found.key for found in world.inbox.under(prefix) if (found.key, found.etag) not in known
-    )
+    world.work.ingest(thing.key for thing in found if (thing.key, thing.etag) not in known)
 
 
 def _compensate(world: World, recording: Recording) -> None:
-    """A start that nobody confirmed in time is stopped: better none than one that nobody knows of."""
-    asked = recording.requested
-    if asked is None or not _unconfirmed(recording) or world.now() - asked.at < UNCONFIRMED_MS:
+    """What may run although it must not is stopped: better none than one that nobody knows of."""
+    asked, since = recording.requested, _doubtful_since(recording)
+    if asked is None or since is None or world.now() - since < NEWS_TAKES_MS:
+        return
+    if not holds_slot(world, asked, recording.recording_id):
         return
     outcome = world.recorder.stop(asked.room_id, asked.participant_id, asked.kind)
-    fact = _after_compensation(outcome, world.now())
+    fact = _after_compensation(outcome, recording, world.now())
     if fact is not None:
         world.ledger.append(recording_subject(recording.recording_id), fact)
 
 
-def _after_compensation(outcome: Outcome, at: int) -> e.Event | None:
+def _after_compensation(outcome: Outcome, recording: Recording, at: int) -> e.Event | None:
     match outcome:
         case Accepted():
             return e.StopAccepted(at=at)
-        case Declined(code, message) if code in NOTHING_RUNS:
+        case Declined(code, message) if code in NOTHING_RUNS and _unheard_of(recording):
             return e.StartRefused(at=at, code="never_started", message=f"nobody confirmed it: {message}")
+        case Declined(code, message) if code in NOTHING_RUNS:
+            return e.StopUnneeded(at=at, message=message)
         case _:
             return None
 
 
-def _unconfirmed(recording: Recording) -> bool:
+def _doubtful_since(recording: Recording) -> int | None:
+    """Since when it may be running although it must not: its start was never confirmed, or its stop, or
+    it came to life after its caller had been told that it did not start."""
+    if _unheard_of(recording):
+        return recording.requested.at if recording.requested else None
+    if recording.ended or recording.knows(e.StopAccepted):
+        return None
+    if not recording.knows(e.StopRequested, e.StartRefused):
+        return None
+    alive = max(fact.at for fact in recording.facts if isinstance(fact, SAYS_ALIVE))
+    answered = max((fact.at for fact in recording.told(e.StopUnneeded)), default=-1)
+    return alive if alive > answered else None
+
+
+def _unheard_of(recording: Recording) -> bool:
+    """Whether nobody has confirmed its start, in any way."""
     heard = {type(fact) for fact in recording.facts}
     return heard <= {e.RecordingRequested, e.StartUnconfirmed}
 
@@ -119,5 +144,5 @@ SAYS_OVER = (
     e.RecordingFailed,
     e.StopAccepted,
     e.StopUnneeded,
-    e.StopUnconfirmed,
 )
+SAYS_ALIVE = (e.StopRequested, e.StartRefused, e.RecordingStarted, e.RecordingListed)

@@ -1,7 +1,5 @@
 """What the stream, the queues and the schedule do between the journeys, and how a story is told short."""
 
-from collections.abc import Callable
-
 from chalicelib.core import events as e
 from chalicelib.core.ids import Kind
 from chalicelib.core.plan import step_of
@@ -14,7 +12,7 @@ from chalicelib.flows.render import render
 from chalicelib.flows.settle import settle
 from chalicelib.ports import recording_subject
 from tests.builders import ROOM, SESSION, WHO
-from tests.fakes import NOON, SIGNED, Died, MemoryWorld, film
+from tests.fakes import NOON, SIGNED, MemoryWorld, film
 
 URL = "https://api.example/v1"
 AUDIO = Wanted(ROOM, WHO, (Kind.AUDIO,))
@@ -97,21 +95,3 @@ def at_rest(world: MemoryWorld) -> bool:
     return not [done for done in world.tape.done[before:] if not done.startswith("ledger.append")] and not (
         world.ledger.stream
     )
-
-
-def killed_everywhere(story: Callable[[MemoryWorld], object]) -> list[MemoryWorld]:
-    """The worlds in which a story's process was killed before each of its effects, one after the other."""
-    worlds = []
-    for effect in range(100):
-        world = MemoryWorld()
-        try:
-            story_begins = story(world)
-            assert callable(story_begins)
-            world.tape.dies_before = len(world.tape.done) + effect
-            story_begins()
-        except Died:
-            world.tape.dies_before = None
-            worlds.append(world)
-        else:
-            return worlds
-    raise AssertionError("the story has no end")

@@ -438,6 +438,18 @@ def test_a_stop_that_may_not_have_worked_can_be_asked_for_again(world: MemoryWor
     assert "StopAccepted" in facts(world, recording_id)
 
 
+def test_a_stop_never_reaches_the_recording_that_came_after(world: MemoryWorld) -> None:
+    first = begun(world)
+    world.recorder.script.append(declined("not_started"))
+    stop(world, [first], "app")
+    second = begun(world)
+    assert second != first
+
+    stop(world, [first], "app")
+
+    assert [command for command, *_ in world.recorder.sent] == ["start", "stop", "start"]
+
+
 def test_several_recordings_are_stopped_in_one_go(world: MemoryWorld) -> None:
     started = [r["recordingId"] for r in start(world, ALL, "app", URL)["recordings"]]
 

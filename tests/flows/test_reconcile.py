@@ -1,0 +1,479 @@
+"""What nobody told us: lost webhooks, lost objects, lost answers. And rest, when nothing is lost."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from chalicelib.core import events as e
+from chalicelib.core.errors import Unavailable
+from chalicelib.flows.ingest import ingest
+from chalicelib.flows.reconcile import finish, reconcile
+from chalicelib.flows.record import Wanted, start, stop
+from chalicelib.flows.review import finish_session
+from chalicelib.ports import Accepted, Declined, Object, Outcome, Unconfirmed, session_subject
+from tests.builders import ROOM, RUNS, SESSION, STARTED, ended, listed, stopped
+from tests.fakes import NOON, Died, MemoryInbox, MemoryWorld, film
+from tests.flows.stage import (
+    ALL,
+    AUDIO,
+    FILE,
+    at_rest,
+    begun,
+    deliver,
+    facts,
+    key_of,
+    known,
+    pass_by,
+    remember,
+    until_quiet,
+    webhook,
+)
+
+MINUTES = 60_000
+LOST = Unconfirmed("no answer within 5 s")
+NOT_STARTED = Declined("not_started", "no such recording")
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    return MemoryWorld()
+
+
+def reasons(world: MemoryWorld, recording_id: str) -> set[str]:
+    """What is missing of a recording."""
+    return {finding.reason for finding in known(world, recording_id).verdict.missing}
+
+
+def sent(world: MemoryWorld, command: str) -> int:
+    """How often VideoSDK got it."""
+    return [told for told, *_ in world.recorder.sent].count(command)
+
+
+# --- lost webhooks and objects --------------------------------------------------------------------
+
+
+def test_without_a_single_webhook_the_list_tells_all(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    world.recorder.tracks[ROOM] = [listed(f"{recording_id}/{FILE}")]
+    deliver(world, key_of(recording_id))
+
+    pass_by(world, 5 * MINUTES)
+
+    assert known(world, recording_id).verdict.complete
+    assert at_rest(world)
+
+
+def test_without_a_single_event_of_the_bucket_its_objects_are_found(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    world.recorder.tracks[ROOM] = [listed(f"{recording_id}/{FILE}")]
+    deliver(world, key_of(recording_id), silently=True)
+    webhook(world, recording_id, stopped(FILE))
+    until_quiet(world)
+    assert reasons(world, recording_id) == {"still_open"}
+
+    pass_by(world, 5 * MINUTES)
+
+    assert known(world, recording_id).verdict.complete
+    assert at_rest(world)
+
+
+@pytest.mark.parametrize("prefix", ["", "/"])
+def test_objects_are_found_however_videosdk_joins_the_path(world: MemoryWorld, prefix: str) -> None:
+    recording_id = begun(world)
+    deliver(world, prefix + key_of(recording_id), silently=True)
+
+    pass_by(world)
+
+    assert "SegmentStored" in facts(world, recording_id)
+
+
+def test_an_object_that_is_known_is_not_read_again(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id))
+    deliver(world, key_of(recording_id, "text.webm"), b"no film at all")
+    until_quiet(world)
+    queued = len([done for done in world.tape.done if done.startswith("work.ingest")])
+
+    pass_by(world)
+
+    assert len([done for done in world.tape.done if done.startswith("work.ingest")]) == queued
+
+
+def test_an_object_that_was_overwritten_is_read_again(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id), b"no film at all")
+    until_quiet(world)
+    deliver(world, key_of(recording_id), film(2000), silently=True)
+
+    pass_by(world)
+
+    assert [s.duration_ms for s in known(world, recording_id).segments] == [2000]
+
+
+def test_only_a_recording_of_ours_is_looked_for_in_the_list(world: MemoryWorld) -> None:
+    deliver(world, f"recordings/{SESSION}/bela/audio/{FILE}")
+    until_quiet(world)
+
+    assert pass_by(world) == 0
+
+
+# --- overdue --------------------------------------------------------------------------------------
+
+
+def test_what_does_not_come_within_the_grace_period_is_given_up(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    webhook(world, recording_id, stopped(FILE))
+
+    pass_by(world, 14 * MINUTES)
+    assert reasons(world, recording_id) == {"still_open"}
+
+    pass_by(world, 2 * MINUTES)
+
+    assert reasons(world, recording_id) == {"not_delivered"}
+    assert known(world, recording_id).phase == "done"
+    assert at_rest(world)
+    assert world.bell.rung[-1]["complete"] is False
+
+
+def test_what_is_given_up_and_comes_after_all_is_taken(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    world.recorder.tracks[ROOM] = [listed(f"{recording_id}/{FILE}")]
+    webhook(world, recording_id, stopped(FILE))
+    until_quiet(world)
+    pass_by(world, 16 * MINUTES)
+
+    deliver(world, key_of(recording_id))
+    until_quiet(world)
+
+    assert known(world, recording_id).verdict.complete
+    assert [told["complete"] for told in world.bell.rung] == [False, True]
+
+
+def test_a_list_that_never_confirms_is_said_to_be_so(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id))
+    webhook(world, recording_id, stopped(FILE))
+
+    pass_by(world, 16 * MINUTES)
+
+    verdict = known(world, recording_id).verdict
+    assert (verdict.complete, [f.reason for f in verdict.odd]) == (True, ["unconfirmed_by_list"])
+
+
+def test_news_after_the_grace_period_opens_it_again_and_closes_it(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    stop(world, [recording_id], "app")
+    pass_by(world, 16 * MINUTES)
+    assert reasons(world, recording_id) == {"unproven"}
+
+    webhook(world, recording_id, stopped(FILE))
+    until_quiet(world)
+    assert reasons(world, recording_id) == {"still_open"}
+    pass_by(world, 16 * MINUTES)
+
+    assert reasons(world, recording_id) == {"not_delivered"}
+    assert at_rest(world)
+
+
+def test_a_recording_that_runs_for_days_is_left_alone(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    webhook(world, recording_id, STARTED)
+    world.recorder.tracks[ROOM] = [listed(end_at=None, start_at=NOON)]
+
+    for _ in range(5):
+        pass_by(world, 24 * 60 * MINUTES)
+
+    assert known(world, recording_id).phase == "recording"
+    assert sent(world, "stop") == 0
+    assert at_rest(world)
+
+
+# --- compensation ---------------------------------------------------------------------------------
+
+
+def test_a_start_that_nobody_confirms_is_stopped(world: MemoryWorld) -> None:
+    world.recorder.script.extend([LOST, NOT_STARTED])
+    recording_id = begun(world)
+
+    pass_by(world, MINUTES)
+    assert sent(world, "stop") == 0
+    pass_by(world, MINUTES)
+
+    assert sent(world, "stop") == 1
+    assert known(world, recording_id).phase == "failed"
+    assert reasons(world, recording_id) == {"start_refused"}
+    assert at_rest(world)
+
+
+@pytest.mark.parametrize(
+    "confirmation",
+    [
+        lambda world, rid: webhook(world, rid, STARTED),
+        lambda world, rid: remember(world, rid, RUNS),
+        lambda world, _: world.recorder.tracks.update({ROOM: [listed(end_at=None, start_at=NOON)]}),
+        lambda world, rid: deliver(world, key_of(rid)),
+    ],
+    ids=["a webhook", "the list, before", "the list, now", "an object"],
+)
+def test_a_start_that_anybody_confirmed_is_not_stopped(
+    world: MemoryWorld, confirmation: Callable[[MemoryWorld, str], object]
+) -> None:
+    world.recorder.script.append(LOST)
+    recording_id = begun(world)
+    confirmation(world, recording_id)
+    until_quiet(world)
+
+    pass_by(world, 10 * MINUTES)
+
+    assert sent(world, "stop") == 0
+    assert known(world, recording_id).phase == "recording"
+
+
+@pytest.mark.parametrize("outcome", [LOST, Declined("videosdk_unreachable", "no route")])
+def test_a_compensation_that_fails_is_tried_again(world: MemoryWorld, outcome: Outcome) -> None:
+    world.recorder.script.extend([LOST, outcome, outcome, Accepted()])
+    recording_id = begun(world)
+
+    for _ in range(4):
+        pass_by(world, 5 * MINUTES)
+
+    assert sent(world, "stop") == 3
+    assert "StopAccepted" in facts(world, recording_id)
+
+
+def test_a_start_that_came_to_life_after_its_compensation_is_stopped(world: MemoryWorld) -> None:
+    # The caller was told that nothing runs: nobody else will ever stop it.
+    world.recorder.script.extend([LOST, NOT_STARTED])
+    recording_id = begun(world)
+    pass_by(world, 5 * MINUTES)
+    assert known(world, recording_id).phase == "failed"
+
+    webhook(world, recording_id, STARTED)
+    until_quiet(world)
+    assert known(world, recording_id).phase == "recording"
+    pass_by(world, 5 * MINUTES)
+
+    assert sent(world, "stop") == 2
+    assert known(world, recording_id).phase == "stopping"
+
+
+def test_a_late_life_does_not_stop_the_recording_that_came_after_it(world: MemoryWorld) -> None:
+    world.recorder.script.extend([LOST, NOT_STARTED])
+    first = begun(world)
+    pass_by(world, 5 * MINUTES)
+    second = begun(world)
+    webhook(world, second, STARTED)
+
+    webhook(world, first, STARTED)
+    until_quiet(world)
+    pass_by(world, 5 * MINUTES)
+
+    assert sent(world, "stop") == 1
+    assert known(world, second).phase == "recording"
+
+
+STOPS: list[tuple[str, list[Outcome]]] = [
+    ("its answer was lost", [LOST, LOST, Accepted()]),
+    ("VideoSDK was too busy", [Declined("videosdk_rate_limited", "slow down"), Accepted()]),
+    ("VideoSDK could not be reached for long", [*[Declined("videosdk_unreachable", "-")] * 9, Accepted()]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("script", [s[1] for s in STOPS], ids=[s[0] for s in STOPS])
+def test_a_stop_that_was_not_confirmed_is_sent_again(world: MemoryWorld, script: list[Outcome]) -> None:
+    recording_id = begun(world)
+    webhook(world, recording_id, STARTED)
+    world.recorder.script.extend(script)
+    with suppress(Unavailable):
+        stop(world, [recording_id], "app")
+
+    for _ in range(len(script)):
+        pass_by(world, 5 * MINUTES)
+
+    assert sent(world, "stop") == len(script)
+    assert "StopAccepted" in facts(world, recording_id)
+
+
+def test_a_stop_that_died_before_its_call_is_sent(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    webhook(world, recording_id, STARTED)
+    world.tape.dies_before = len(world.tape.done) + 1
+    with pytest.raises(Died):
+        stop(world, [recording_id], "app")
+    world.tape.dies_before = None
+    assert sent(world, "stop") == 0
+
+    pass_by(world, MINUTES)
+    assert sent(world, "stop") == 0
+    pass_by(world, MINUTES)
+
+    assert sent(world, "stop") == 1
+
+
+def test_what_starts_after_its_stop_was_not_needed_is_stopped(world: MemoryWorld) -> None:
+    world.recorder.script.extend([LOST, NOT_STARTED])
+    recording_id = begun(world)
+    stop(world, [recording_id], "app")
+    world.pass_time(1000)
+    webhook(world, recording_id, STARTED)
+
+    pass_by(world, 5 * MINUTES)
+
+    assert sent(world, "stop") == 2
+    assert "StopAccepted" in facts(world, recording_id)
+
+
+def test_a_stop_that_was_accepted_or_not_needed_is_not_sent_again(world: MemoryWorld) -> None:
+    for outcome in (Accepted(), NOT_STARTED):
+        recording_id = begun(world)
+        world.recorder.script.append(outcome)
+        stop(world, [recording_id], "app")
+        before = sent(world, "stop")
+        pass_by(world, 5 * MINUTES)
+        assert sent(world, "stop") == before
+        remember(world, recording_id, stopped())
+
+
+# --- rest, order and trouble ----------------------------------------------------------------------
+
+
+def brought(world: MemoryWorld, recording_id: str, key: str, end: e.Event) -> None:
+    """A text was delivered, and the end was told."""
+    deliver(world, key, b"text")
+    webhook(world, recording_id, end)
+
+
+PLOTS: list[tuple[str, Callable[[MemoryWorld, str], object]]] = [
+    ("nothing ever comes", lambda world, rid: stop(world, [rid], "app")),
+    ("it fails", lambda world, rid: webhook(world, rid, e.RecordingFailed(at=1, session_id=SESSION))),
+    ("it ends without a file", lambda world, rid: webhook(world, rid, stopped())),
+    ("a file is no film", lambda world, rid: brought(world, rid, key_of(rid), stopped(FILE))),
+    ("an object at no place", lambda world, rid: brought(world, rid, f"recordings/{rid}/a.txt", stopped())),
+    ("the list says it ended", lambda world, rid: remember(world, rid, ended(FILE))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("plot", [plot for _, plot in PLOTS], ids=[name for name, _ in PLOTS])
+def test_everything_comes_to_rest_with_a_reason(
+    world: MemoryWorld, plot: Callable[[MemoryWorld, str], object]
+) -> None:
+    recording_id = begun(world)
+    plot(world, recording_id)
+
+    for _ in range(5):
+        pass_by(world, 5 * MINUTES)
+
+    verdict = known(world, recording_id).verdict
+    assert verdict.settled
+    assert verdict.complete or verdict.missing
+    assert not world.catalog.unsettled(10, None).items
+    before = len(world.tape.done)
+    assert pass_by(world) == 0
+    assert len(world.tape.done) == before
+
+
+def test_a_running_recording_is_looked_at_without_effect(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    webhook(world, recording_id, STARTED)
+    world.recorder.tracks[ROOM] = [listed(end_at=None, start_at=NOON)]
+    pass_by(world, 5 * MINUTES)
+    before, kept = known(world, recording_id), [h for h in world.tape.done if "keep" in h]
+
+    assert pass_by(world, 5 * MINUTES) == 1
+
+    assert known(world, recording_id) == before
+    assert [h for h in world.tape.done if "keep" in h] == kept
+
+
+def test_one_that_can_not_be_looked_at_does_not_keep_the_others_waiting(world: MemoryWorld) -> None:
+    started = [r["recordingId"] for r in _begun_all(world)]
+    for recording_id in started:
+        remember(world, recording_id, ended())
+    broken = f"recordings/{started[0]}/"
+
+    class Sick(MemoryInbox):
+        """One folder can not be listed."""
+
+        def under(self, prefix: str) -> Iterator[Object]:
+            if prefix == broken:
+                raise Unavailable("bucket_unavailable", "S3 can not be reached")
+            return super().under(prefix)
+
+    world.inbox = Sick(world.tape, world.now)
+
+    with pytest.raises(ExceptionGroup) as trouble:
+        reconcile(world, lambda: True)
+
+    assert [str(fault) for fault in trouble.value.exceptions] == ["bucket_unavailable: S3 can not be reached"]
+    until_quiet(world)
+    assert [known(world, rid).phase for rid in started[1:]] == ["done"] * 3
+
+
+def _begun_all(world: MemoryWorld) -> list[dict[str, str]]:
+    told: list[dict[str, str]] = start(world, ALL, "app", "https://api.example")["recordings"]
+    return told
+
+
+def test_it_stops_when_its_time_is_up(world: MemoryWorld) -> None:
+    _begun_all(world)
+    left = iter([True, True, False])
+
+    assert reconcile(world, lambda: next(left)) == 2
+
+
+def test_more_recordings_than_a_page_are_all_looked_at(world: MemoryWorld) -> None:
+    for number in range(60):
+        world.pass_time(1)
+        begun(world, Wanted(ROOM, f"guest-{number}", AUDIO.kinds))
+
+    assert reconcile(world, lambda: True) == 60
+
+
+@pytest.mark.parametrize("effects", range(12))
+def test_a_reconciler_killed_anywhere_is_made_good_by_the_next(world: MemoryWorld, effects: int) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id), silently=True)
+    webhook(world, recording_id, stopped(FILE, "never.webm"))
+    until_quiet(world)
+    world.pass_time(16 * MINUTES)
+
+    world.tape.dies_before = len(world.tape.done) + effects
+    with suppress(Died):
+        pass_by(world)
+    world.tape.dies_before = None
+    until_quiet(world)
+    pass_by(world)
+
+    assert reasons(world, recording_id) == {"not_delivered"}
+    assert known(world, recording_id).phase == "done"
+
+
+# --- finishing ------------------------------------------------------------------------------------
+
+
+def test_finishing_makes_what_was_never_made(world: MemoryWorld) -> None:
+    clip = FILE.replace("audio", "video")
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id, clip, kind="video"), film(kind="video"))
+    ingest(world, world.work.objects.popleft())
+    world.work.steps.clear()
+    until_quiet(world)
+
+    finish_session(world, SESSION, "app")
+    until_quiet(world)
+
+    assert "ArtifactMade" in facts(world, recording_id)
+    told = world.ledger.read(session_subject(SESSION))
+    assert [fact.by for fact in told if isinstance(fact, e.FinishRequested)] == ["app"]
+
+
+def test_finishing_makes_nothing_twice(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    clip = FILE.replace("audio", "video")
+    deliver(world, key_of(recording_id, clip, kind="video"), film(kind="video"))
+    until_quiet(world)
+
+    finish(world, SESSION)
+
+    assert not world.work.steps
