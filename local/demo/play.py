@@ -109,7 +109,11 @@ class Play:
         self.meeting.mute(cue.who, *cue.kinds)
 
     def _record(self, cue: Cue) -> None:
-        self.recording_ids += self.tracklane.record(self.room_id, cue.who, cue.kinds)
+        begun = self.tracklane.record(self.room_id, cue.who, cue.kinds)
+        again = sorted(set(begun) & set(self.recording_ids))
+        if again:
+            raise RuntimeError(f"nothing new was begun for {cue.who}: {', '.join(again)} is said to run")
+        self.recording_ids += begun
 
     def _stop(self, cue: Cue) -> None:
         self.tracklane.stop(self.room_id, cue.who, cue.kinds)
