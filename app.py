@@ -5,6 +5,7 @@ Event handlers stand here because Chalice binds a blueprint's handlers to anothe
 
 import json
 import logging
+from functools import partial
 from typing import Any, Protocol, cast
 
 from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, SQSEvent
@@ -44,14 +45,15 @@ def ingest(event: SQSEvent) -> dict[str, Any]:
         for told in appeared(body):
             ingest_object(world, told)
 
-    return each(event, process)
+    return each(event, process, partial(world.again_in, world.config.ingest_queue_url))
 
 
 @app.on_sqs_message(queue="placeholder", batch_size=1, name="render")
 def render(event: SQSEvent) -> dict[str, Any]:
     """Steps of plans: the only function that carries the media layer."""
     world = wiring.world()
-    return each(event, lambda body: render_step(world, step_of(json.loads(body))))
+    again_in = partial(world.again_in, world.config.render_queue_url)
+    return each(event, lambda body: render_step(world, step_of(json.loads(body))), again_in)
 
 
 @app.on_dynamodb_record(stream_arn="placeholder", name="settle")

@@ -99,11 +99,17 @@ class AwsWorld:
         from chalicelib.adapters.sqs import SqsWork
 
         return SqsWork(
-            _client("sqs"),
+            self._sqs,
             self.config.recordings_bucket,
             self.config.ingest_queue_url,
             self.config.render_queue_url,
         )
+
+    def again_in(self, queue_url: str, receipt: str, seconds: int) -> None:
+        """Have a message of this queue that failed come back to it after so long."""
+        from chalicelib.adapters.sqs import hide
+
+        hide(self._sqs, queue_url, receipt, seconds)
 
     @property
     def tag_key(self) -> bytes:
@@ -130,6 +136,10 @@ class AwsWorld:
     @cached_property
     def _dynamodb(self) -> Any:
         return _client("dynamodb")
+
+    @cached_property
+    def _sqs(self) -> Any:
+        return _client("sqs")
 
     @cached_property
     def _s3(self) -> Any:

@@ -35,6 +35,15 @@ class SqsWork:
             raise Unavailable("queue_unavailable", "SQS can not be reached; try again") from error
 
 
+def hide(client: Any, queue_url: str, receipt: str, seconds: int) -> None:
+    """Have a message that was received come back after so long from now, whatever its queue would do."""
+    asked = {"QueueUrl": queue_url, "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+    try:
+        client.change_message_visibility(**asked)
+    except (ClientError, BotoCoreError) as error:
+        raise Unavailable("queue_unavailable", "SQS can not be reached; try again") from error
+
+
 def _object_created(bucket: str, key: str) -> dict[str, Any]:
     return {
         "source": "tracklane",
