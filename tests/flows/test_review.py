@@ -1,0 +1,88 @@
+"""What people and their programs may see."""
+
+import pytest
+
+from chalicelib.core import events as e
+from chalicelib.core.errors import NotFound
+from chalicelib.flows import review
+from chalicelib.ports import Filter
+from tests.builders import RID, ROOM, SESSION, WHO, stopped
+from tests.fakes import MemoryWorld, film
+from tests.flows.stage import ALL, FILE, URL, begun, deliver, key_of, start, until_quiet, webhook
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    return MemoryWorld()
+
+
+def test_a_recordings_facts_are_paged_in_the_order_of_hearing(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    for number in range(5):
+        world.pass_time(1)
+        webhook(world, recording_id, stopped(f"{number}.webm"))
+
+    first = review.events(world, recording_id, limit=3, cursor=0)
+    rest = review.events(world, recording_id, limit=4, cursor=int(first["cursor"]))
+
+    told = [*first["events"], *rest["events"]]
+    assert [fact["type"] for fact in told] == ["RecordingRequested", "StartAccepted"] + [
+        "RecordingStopped"
+    ] * 5
+    assert [fact["files"] for fact in told[2:]] == [(f"/a/path/{n}.webm",) for n in range(5)]
+    assert rest["cursor"] is None
+
+
+def test_nobody_ever_spoke_of_it(world: MemoryWorld) -> None:
+    with pytest.raises(NotFound, match="recording_not_found"):
+        review.recording(world, RID)
+    with pytest.raises(NotFound, match="recording_not_found"):
+        review.events(world, RID, 10, 0)
+    with pytest.raises(NotFound, match="session_not_found"):
+        review.session(world, SESSION)
+    with pytest.raises(NotFound, match="session_not_found"):
+        review.finish_session(world, SESSION, "app")
+
+
+def test_every_file_of_a_session_has_an_address(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id, FILE.replace("audio", "video"), kind="video"), film(kind="video"))
+    until_quiet(world)
+
+    told = review.session(world, SESSION)
+
+    assert [a["product"] for a in told["artifacts"]] == ["repaired", "poster"]
+    assert all(a["url"].startswith("https://shelf.invalid/sessions/") for a in told["artifacts"])
+
+
+def test_lists_are_told_as_pages(world: MemoryWorld) -> None:
+    started = [r["recordingId"] for r in start(world, ALL, "app", URL)["recordings"]]
+
+    first = review.recordings(world, Filter(room_id=ROOM), 3, None)
+    rest = review.recordings(world, Filter(room_id=ROOM), 3, first["cursor"])
+
+    assert sorted(r["recordingId"] for r in [*first["recordings"], *rest["recordings"]]) == sorted(started)
+    assert rest["cursor"] is None
+
+
+def test_a_session_is_listed_by_its_room(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id))
+    until_quiet(world)
+
+    [told] = review.sessions(world, ROOM, 10, None)["sessions"]
+
+    assert (told["sessionId"], told["participants"], told["settled"]) == (SESSION, 1, False)
+    assert review.sessions(world, "another-room", 10, None)["sessions"] == []
+
+
+def test_finishing_is_a_fact_with_its_author(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id))
+    until_quiet(world)
+
+    assert review.finish_session(world, SESSION, "app")["finishing"]
+
+    facts = world.ledger.read(f"session#{SESSION}")
+    assert [(type(fact), getattr(fact, "by", None)) for fact in facts] == [(e.FinishRequested, "app")]
+    assert WHO in str(review.session(world, SESSION))
