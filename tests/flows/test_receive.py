@@ -5,9 +5,9 @@ import pytest
 from chalicelib.core import events as e
 from chalicelib.core.errors import Mismatched, NotFound, TooLarge, Unavailable, Untrusted
 from chalicelib.flows.receive import BODY_AT_MOST, receive_of_account, receive_of_recording
-from chalicelib.ports import Heard, recording_subject, session_subject
+from chalicelib.ports import recording_subject, session_subject
 from tests.builders import ODD, RID, ROOM, SESSION, STARTED, WHO, stopped
-from tests.fakes import SIGNED, MemoryPost, MemoryWorld
+from tests.fakes import SIGNED, MemoryWorld
 from tests.flows.stage import ABOUT, begun, facts, known, webhook
 
 JOINED = e.ParticipantJoined(at=1, room_id=ROOM, participant_id=WHO, name="Anna")
@@ -58,19 +58,11 @@ def test_news_may_come_before_the_start_has_its_answer(world: MemoryWorld) -> No
     assert webhook(world, RID, STARTED)
 
 
-class Deaf(MemoryPost):
-    """Must not be asked."""
-
-    def hear(self, body: bytes, signature: str | None, at: int) -> Heard:
-        raise AssertionError("the body was read")
-
-
 @pytest.mark.parametrize(
     "token", ["", "x", RID, f"{RID}.", f"{RID}.{'0' * 64}", "../../etc/passwd", "é" * 99]
 )
 def test_a_wrong_address_costs_no_read_and_no_write(world: MemoryWorld, token: str) -> None:
-    world.post = Deaf(world.tape)
-    doors = ("ledger.read", "ledger.has", "ledger.append", "catalog.session", "recorder.listed")
+    doors = ("post.hear", "ledger.read", "ledger.has", "ledger.append", "catalog.session", "recorder.listed")
     world.broken(*doors)
 
     with pytest.raises(NotFound, match="unknown_webhook_address"):

@@ -5,10 +5,11 @@ import pytest
 from chalicelib.core import events as e
 from chalicelib.core.errors import NotFound
 from chalicelib.flows import review
+from chalicelib.flows.record import start
 from chalicelib.ports import Filter
 from tests.builders import RID, ROOM, SESSION, WHO, stopped
 from tests.fakes import MemoryWorld, film
-from tests.flows.stage import ALL, FILE, URL, begun, deliver, key_of, start, until_quiet, webhook
+from tests.flows.stage import ALL, FILE, URL, begun, deliver, key_of, until_quiet, webhook
 
 
 @pytest.fixture
