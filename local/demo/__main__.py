@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from local import stack
-from local.demo.client import Tracklane
+from local.demo.client import Bucket, Tracklane
 from local.demo.play import Play, download
 from local.demo.show import show, summary
 from local.videosdk.client import Meeting
@@ -45,7 +45,7 @@ def perform(told: dict[str, Any], console: Console) -> bool:
     began = time.monotonic()
     display = show(console)
     try:
-        play = Play(tracklane, Meeting(told["videosdk"]["api"], room_id), room_id, display)
+        play = Play(tracklane, Meeting(told["videosdk"]["api"], room_id), Bucket(told), room_id, display)
         recordings = play.run()
         manifest = play.session()
     finally:

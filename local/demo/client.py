@@ -1,7 +1,10 @@
-"""Tracklane's API as an app's backend would call it."""
+"""Tracklane's API as an app's backend would call it, and the bucket that VideoSDK delivers into."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
+import boto3
 import requests
 
 TIMEOUT_S = 60
@@ -51,3 +54,27 @@ class Tracklane:
             raise RuntimeError(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}")
         told: dict[str, Any] = answer.json()
         return told
+
+
+class Bucket:
+    """The recordings bucket of a stack, as `.local/stack.json` describes it."""
+
+    def __init__(self, stack: Mapping[str, Any]) -> None:
+        aws = stack["aws"]
+        self._s3 = boto3.client(
+            "s3",
+            endpoint_url=aws["endpoint"],
+            region_name=aws["region"],
+            aws_access_key_id=aws["accessKeyId"],
+            aws_secret_access_key=aws["secretAccessKey"],
+        )
+        self._where = {"Bucket": stack["bucket"], "Prefix": f"{stack['bucketDirPath']}/"}
+
+    def files(self) -> dict[str, set[str]]:
+        """The names of the files that were delivered, by recording."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for page in self._s3.get_paginator("list_objects_v2").paginate(**self._where):
+            for told in page.get("Contents", ()):
+                parts = told["Key"].removeprefix(self._where["Prefix"]).split("/")
+                found[parts[0]].add(parts[-1])
+        return found

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from local.demo.client import TIMEOUT_S, Tracklane
+from local.demo.client import TIMEOUT_S, Bucket, Tracklane
 from local.demo.script import PEOPLE, SCRIPT, Cue
 from local.demo.show import Recording, Show
 from local.videosdk.client import Meeting
@@ -23,9 +23,12 @@ LOOK_S = 0.3
 class Play:
     """One performance in one room."""
 
-    def __init__(self, tracklane: Tracklane, meeting: Meeting, room_id: str, show: Show) -> None:
+    def __init__(
+        self, tracklane: Tracklane, meeting: Meeting, bucket: Bucket, room_id: str, show: Show
+    ) -> None:
         self.tracklane = tracklane
         self.meeting = meeting
+        self.bucket = bucket
         self.room_id = room_id
         self.show = show
         self.recording_ids: list[str] = []
@@ -54,7 +57,8 @@ class Play:
         def watch() -> None:
             spectator = Tracklane(self.tracklane.api, self.tracklane.token)
             while not over.is_set():
-                self.show.update([spectator.recording(known) for known in tuple(self.recording_ids)])
+                known = tuple(self.recording_ids)
+                self.show.update([spectator.recording(one) for one in known], self.bucket.files())
                 over.wait(LOOK_S)
 
         watcher = threading.Thread(target=watch, daemon=True)
@@ -79,7 +83,7 @@ class Play:
     def _settled(self) -> list[Recording]:
         def all_settled() -> list[Recording] | None:
             recordings = self._recordings()
-            self.show.update(recordings)
+            self.show.update(recordings, self.bucket.files())
             return recordings if all(told["verdict"]["settled"] for told in recordings) else None
 
         return self._wait(all_settled, "not every recording got its verdict")

@@ -17,6 +17,7 @@ BARS = {
 }
 
 type Recording = dict[str, Any]
+type Delivered = dict[str, set[str]]
 
 
 class Show(Protocol):
@@ -26,8 +27,8 @@ class Show(Protocol):
         """Something happened in the meeting."""
         ...
 
-    def update(self, recordings: list[Recording]) -> None:
-        """This is how far they have come."""
+    def update(self, recordings: list[Recording], delivered: Delivered) -> None:
+        """This is how far they have come; `delivered` has the names of the files that lie in the bucket."""
         ...
 
     def close(self) -> None:
@@ -40,18 +41,19 @@ class PlainShow:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._shown: dict[str, tuple[str, int, bool]] = {}
+        self._shown: dict[str, tuple[str, int, int, bool]] = {}
 
     def say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def update(self, recordings: list[Recording]) -> None:
+    def update(self, recordings: list[Recording], delivered: Delivered) -> None:
         for told in recordings:
-            now = (told["phase"], len(told["segments"]), told["verdict"]["complete"])
+            processed, complete = len(told["segments"]), told["verdict"]["complete"]
+            now = (told["phase"], len(_files(told, delivered)), processed, complete)
             if self._shown.get(told["recordingId"]) != now:
                 self._shown[told["recordingId"]] = now
-                done = "complete" if now[2] else ""
-                self.say(f"    {_name(told):<22} {now[0]:<10} {now[1]} processed  {done}".rstrip())
+                counts = f"{now[1]} delivered, {processed} processed"
+                self.say(f"    {_name(told):<20} {now[0]:<9} {counts:<24} {'complete' * complete}".rstrip())
 
     def close(self) -> None:
         return None
@@ -63,6 +65,7 @@ class LiveShow:
     def __init__(self, console: Console) -> None:
         self._said: list[str] = []
         self._recordings: list[Recording] = []
+        self._delivered: Delivered = {}
         self._live = Live(self._drawn(), console=console, refresh_per_second=8)
         self._live.start()
 
@@ -70,8 +73,8 @@ class LiveShow:
         self._said.append(line)
         self._live.update(self._drawn())
 
-    def update(self, recordings: list[Recording]) -> None:
-        self._recordings = recordings
+    def update(self, recordings: list[Recording], delivered: Delivered) -> None:
+        self._recordings, self._delivered = recordings, delivered
         self._live.update(self._drawn())
 
     def close(self) -> None:
@@ -82,7 +85,9 @@ class LiveShow:
         for title in ("recording", "phase", "", "segments delivered and processed"):
             table.add_column(title, style="bold" if title == "recording" else None)
         for told in self._recordings:
-            segments = " ".join(_segment(segment) for segment in told["segments"])
+            processed = {segment["file"]: _segment(segment) for segment in told["segments"]}
+            files = sorted(_files(told, self._delivered) | processed.keys())
+            segments = " ".join(processed.get(file, "[yellow]↓[/]") for file in files)
             table.add_row(_name(told), told["phase"], BARS[told["phase"]], segments)
         return table
 
@@ -121,6 +126,10 @@ def _verdict(verdicts: list[dict[str, Any]]) -> str:
         return "[green]complete[/]"
     reasons = sorted({finding["reason"] for verdict in verdicts for finding in verdict["missing"]})
     return f"[red]{', '.join(reasons) or 'open'}[/]"
+
+
+def _files(told: Recording, delivered: Delivered) -> set[str]:
+    return delivered.get(told["recordingId"], set())
 
 
 def _name(told: Recording) -> str:
