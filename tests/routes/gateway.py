@@ -211,8 +211,12 @@ def _checked(method: str, route: str, answer: Answer) -> None:
     schema = [*where, "content", media_type, "schema"]
     assert media_type in _at([*where, "content"]), f"{method} {route} answered {media_type}"
     told = answer.told if media_type == "application/json" else answer.body
-    faults = [f"{fault.json_path}: {fault.message}" for fault in _validator(*schema).iter_errors(told)]
-    assert not faults, f"{method} {route} {answer.status}: {faults}"
+    assert not faults(told, *schema), f"{method} {route} {answer.status}: {faults(told, *schema)}"
+
+
+def faults(told: Any, *where: str) -> list[str]:
+    """What the document's schema there has against this."""
+    return [f"{fault.json_path}: {fault.message}" for fault in _validator(*where).iter_errors(told)]
 
 
 def _at(where: list[str]) -> Mapping[str, Any]:

@@ -224,7 +224,8 @@ def test_a_body_just_large_enough_is_taken(api: Gateway, room: Room) -> None:
     [
         None, "", "application/json", "APPLICATION/JSON; charset=UTF-8", "application/vnd.api+json",
         "text/plain", "application/x-www-form-urlencoded", "application/octet-stream",
-        "multipart/form-data; boundary=x", "*/*", "nonsense", "video/webm", "application/json, text/plain", "\u00fc",
+        "multipart/form-data; boundary=x", "*/*", "nonsense", "video/webm", "application/json, text/plain",
+        "\u00fc",
     ],
 )  # fmt: skip
 def test_the_content_type_does_not_matter(content_type: str | None, binary: bool, api: Gateway) -> None:

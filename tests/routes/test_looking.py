@@ -1,0 +1,334 @@
+"""Looking at recordings and sessions: pages, filters, events, manifests; and finishing a session."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+
+from app import settle
+from chalicelib import wiring
+from chalicelib.core.events import Event, ParticipantJoined, SegmentRejected, SegmentStored, VerdictReached
+from chalicelib.core.ids import Kind, unannounced_id
+from chalicelib.ports import recording_subject, session_subject
+from tests.routes.gateway import Gateway
+from tests.routes.stage import Ledger, Room
+
+AT = 1_795_339_800_000
+UNKNOWN = f"rec-{'0' * 32}"
+
+
+def stored(session_id: str, who: str = "ann", kind: Kind = Kind.AUDIO, start_at: int = AT) -> SegmentStored:
+    """A segment as the ingest writes it."""
+    file = f"track_{start_at}.webm"
+    return SegmentStored(
+        at=start_at + 20_000,
+        key=f"rec/{session_id}/{who}/{kind}/{file}",
+        etag="e",
+        bytes=1000,
+        session_id=session_id,
+        participant_id=who,
+        kind=kind,
+        file=file,
+        start_at=start_at,
+        duration_ms=9_000,
+        clock="stamp",
+        uncertainty_ms=100,
+        codec="opus" if kind is Kind.AUDIO else "vp8",
+        width=None if kind is Kind.AUDIO else 640,
+        height=None if kind is Kind.AUDIO else 360,
+        resolutions=() if kind is Kind.AUDIO else ((0, 640, 360), (4_000, 320, 180)),
+        holes=((1_000, 2_000),),
+        tail_lost=False,
+        repaired_key=f"sessions/{session_id}/{who}/{kind}/repaired-{start_at}-0b4c1ee02b4f40c1.webm",
+        repaired_bytes=1100,
+    )
+
+
+def rejected(session_id: str, who: str = "ann") -> SegmentRejected:
+    """A file that was none."""
+    return SegmentRejected(
+        at=AT + 21_000,
+        key=f"rec/{session_id}/{who}/audio/track_{AT + 10_000}.webm",
+        etag="e",
+        bytes=4,
+        session_id=session_id,
+        participant_id=who,
+        kind=Kind.AUDIO,
+        file=f"track_{AT + 10_000}.webm",
+        code="not_webm",
+        reason="the file does not begin as WebM does",
+    )
+
+
+def written(recording_id: str, *facts: Event) -> str:
+    """Write facts down and let the stream's function see them, as AWS would."""
+    subject = recording_subject(recording_id)
+    for fact in facts:
+        wiring.world().ledger.append(subject, fact)
+    settle(_record(subject), None)
+    return recording_id
+
+
+def _record(subject: str) -> dict[str, Any]:
+    keys = {"pk": {"S": subject}, "sk": {"S": "event#"}}
+    stream = {"ApproximateCreationDateTime": 1, "Keys": keys, "SequenceNumber": "1", "SizeBytes": 1}
+    return {
+        "Records": [
+            {
+                "eventID": "1",
+                "eventName": "INSERT",
+                "eventVersion": "1.1",
+                "eventSource": "aws:dynamodb",
+                "awsRegion": "eu-central-1",
+                "dynamodb": stream | {"StreamViewType": "KEYS_ONLY"},
+                "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/t/stream/1",
+            }
+        ]
+    }
+
+
+def unannounced(session_id: str, who: str = "ann", start_at: int = AT) -> str:
+    """A session of one recording that nobody started here."""
+    recording_id = unannounced_id(session_id, who, "audio")
+    return written(recording_id, stored(session_id, who, start_at=start_at))
+
+
+def every(api: Gateway, path: str, field: str, query: str = "", limit: int = 2) -> list[Any]:
+    """All items over all pages."""
+    found, cursor = [], None
+    while True:
+        asked = f"limit={limit}&{query}" + (f"&cursor={cursor}" if cursor else "")
+        page = api.get(path, asked).told
+        assert len(page[field]) <= limit
+        found += page[field]
+        cursor = page["cursor"]
+        if cursor is None:
+            return found
+
+
+# --- lists ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "field"), [("/recordings", "recordings"), ("/sessions", "sessions")])
+def test_where_there_is_nothing_the_page_is_empty(path: str, field: str, api: Gateway) -> None:
+    for query in ("", "roomId=r", "limit=1"):
+        assert api.get(path, query).told == {field: [], "cursor": None}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+def test_pages_together_are_the_whole_list_newest_first(limit: int, api: Gateway, room: Room) -> None:
+    kinds = ["audio", "video", "screen_audio", "screen_video"]
+    body = {"roomId": room.room_id, "participantId": "ann", "kinds": kinds}
+    api.post("/recordings/start", body)
+    room.join("bob")
+    api.post("/recordings/start", body | {"participantId": "bob", "kinds": kinds[:3]})
+
+    found = every(api, "/recordings", "recordings", limit=limit)
+
+    order = [(told["requestedAt"], told["recordingId"]) for told in found]
+    assert order == sorted(order, reverse=True)
+    assert len(set(order)) == 7
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("kind=audio", ["ann audio", "bob audio"]),
+        ("participantId=ann", ["ann audio", "ann video"]),
+        ("participantId=ann&kind=video", ["ann video"]),
+        ("phase=starting", ["ann video", "bob audio"]),
+        ("phase=stopping", ["ann audio"]),
+        ("phase=done", []),
+        ("participantId=nobody", []),
+    ],
+)
+@pytest.mark.parametrize("in_room", [True, False])
+def test_what_is_given_narrows_the_list(
+    query: str, expected: list[str], in_room: bool, api: Gateway, room: Room
+) -> None:
+    room.join("bob")
+    for track in (room.track(), room.track("video"), room.track(who="bob")):
+        api.post("/recordings/start", track)
+    api.post("/recordings/stop", room.track())
+    for told in api.get("/recordings").told["recordings"]:
+        written(told["recordingId"])
+
+    narrowed = query + (f"&roomId={room.room_id}" if in_room else "")
+    found = every(api, "/recordings", "recordings", narrowed, limit=1)
+
+    assert sorted(f"{told['participantId']} {told['kind']}" for told in found) == expected
+
+
+def test_recordings_of_a_session_are_found_by_it(api: Gateway) -> None:
+    ours = {unannounced("session-1"), unannounced("session-1", "bob")}
+    unannounced("session-2")
+
+    found = every(api, "/recordings", "recordings", "sessionId=session-1", limit=1)
+
+    assert {told["recordingId"] for told in found} == ours
+    assert every(api, "/recordings", "recordings", "sessionId=session-1&roomId=r") == []
+
+
+def test_sessions_are_listed_newest_first(api: Gateway) -> None:
+    for day in range(5):
+        unannounced(f"session-{day}", start_at=AT + day * 86_400_000)
+
+    for limit in (1, 2, 5, 100):
+        found = every(api, "/sessions", "sessions", limit=limit)
+        assert [told["sessionId"] for told in found] == [f"session-{day}" for day in (4, 3, 2, 1, 0)]
+    assert found[0] | {"manifestKey": None} == {
+        "sessionId": "session-4",
+        "roomId": None,
+        "zeroAt": AT + 4 * 86_400_000,
+        "durationMs": 9_000,
+        "participants": 1,
+        "recordings": 1,
+        "complete": True,
+        "settled": True,
+        "manifestKey": None,
+    }
+
+
+def test_a_cursor_of_another_list_is_harmless(api: Gateway, room: Room) -> None:
+    body = {"roomId": room.room_id, "participantId": "ann", "kinds": ["audio", "video"]}
+    api.post("/recordings/start", body)
+    cursor = api.get("/recordings", "limit=1").told["cursor"]
+
+    assert api.get("/sessions", f"cursor={cursor}").status == 200
+    assert api.get("/recordings", f"cursor={cursor}&sessionId=session-1").status == 200
+
+
+# --- one recording ----------------------------------------------------------------------------------
+
+
+def test_a_recording_nobody_spoke_of(api: Gateway) -> None:
+    for path in (f"/recordings/{UNKNOWN}", f"/recordings/{UNKNOWN}/events"):
+        answer = api.get(path)
+        assert (answer.refusal, answer.message) == (
+            (404, "recording_not_found", None),
+            f"there is no recording {UNKNOWN}",
+        )
+
+
+def test_a_recording_shows_its_segments_and_verdict(api: Gateway) -> None:
+    recording_id = unannounced_id("session-1", "ann", "audio")
+    written(recording_id, stored("session-1"), rejected("session-1"))
+
+    told = api.get(f"/recordings/{recording_id}").told
+
+    assert [segment["state"] for segment in told["segments"]] == ["rejected", "ready"]
+    assert [finding["reason"] for finding in told["verdict"]["missing"]] == ["rejected"]
+    assert [finding["reason"] for finding in told["verdict"]["odd"]] == ["unannounced"]
+    assert (told["roomId"], told["sessionId"]) == (None, "session-1")
+
+
+def test_what_was_not_started_here_can_not_be_stopped_here(api: Gateway) -> None:
+    recording_id = unannounced("session-1")
+
+    answer = api.post("/recordings/stop", {"recordingId": recording_id})
+
+    assert answer.refusal == (409, "not_ours", None)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 1000])
+def test_events_come_in_order_and_in_pages(limit: int, api: Gateway, room: Room) -> None:
+    recording_id = api.post("/recordings/start", room.track()).told["recordings"][0]["recordingId"]
+    api.post("/recordings/stop", room.track())
+    written(recording_id, stored("session-1", kind=Kind.VIDEO), rejected("session-1"))
+
+    found = every(api, f"/recordings/{recording_id}/events", "events", limit=limit)
+
+    assert [told["at"] for told in found] == sorted(told["at"] for told in found)
+    assert {told["type"] for told in found} >= {
+        "RecordingRequested", "StartAccepted", "StopRequested", "StopAccepted", "SegmentStored",
+        "SegmentRejected",
+    }  # fmt: skip
+
+
+def test_after_the_last_event_the_page_is_empty(api: Gateway) -> None:
+    recording_id = unannounced("session-1")
+
+    assert api.get(f"/recordings/{recording_id}/events", "cursor=999999999").told == {
+        "events": [],
+        "cursor": None,
+    }
+
+
+# --- one session ------------------------------------------------------------------------------------
+
+
+def test_a_session_nobody_spoke_of(api: Gateway) -> None:
+    for answer in (api.get("/sessions/nothing"), api.post("/sessions/nothing/finish")):
+        assert (answer.refusal, answer.message) == (
+            (404, "session_not_found", None),
+            "no recording of a session nothing is known",
+        )
+
+
+def test_a_session_is_its_manifest_with_an_address_for_each_artifact(api: Gateway) -> None:
+    audio = unannounced_id("session-1", "ann", "audio")
+    written(audio, stored("session-1"), rejected("session-1"))
+    video = unannounced_id("session-1", "bob", "video")
+    written(video, stored("session-1", "bob", Kind.VIDEO, AT + 3_000))
+    joined = ParticipantJoined(at=AT, room_id="r", participant_id="ann", name="Ann")
+    wiring.world().ledger.append(session_subject("session-1"), joined)
+
+    told = api.get("/sessions/session-1").told
+
+    ann, bob = told["participants"]
+    assert (told["zeroAt"], told["durationMs"], ann["name"], bob["name"]) == (AT, 12_000, "Ann", None)
+    assert [segment["state"] for segment in ann["tracks"][0]["segments"]] == ["ready", "rejected"]
+    assert ann["tracks"][0]["gaps"] == [{"start": 9_000, "end": 12_000}]
+    assert bob["tracks"][0]["segments"][0]["clock"] == {"source": "stamp", "uncertaintyMs": 100}
+    assert told["verdict"]["complete"] is False
+    assert [artifact["product"] for artifact in told["artifacts"]] == ["repaired", "repaired"]
+    for artifact in told["artifacts"]:
+        address = urlsplit(artifact["url"])
+        assert address.path.endswith(artifact["key"])
+        assert parse_qs(address.query)["X-Amz-Expires"] == ["900"]
+
+
+def test_finishing_a_session_is_written_down_and_has_its_products_made(api: Gateway, ledger: Ledger) -> None:
+    written(unannounced_id("session-1", "ann", "video"), stored("session-1", kind=Kind.VIDEO))
+
+    answers = [api.post("/sessions/session-1/finish", by="other-app") for _ in range(2)]
+
+    assert {answer.status for answer in answers} == {202}
+    assert answers[0].told == {"sessionId": "session-1", "finishing": True}
+    finished = [fact for fact in ledger.facts("session#session-1") if fact["type"] == "FinishRequested"]
+    assert {fact["by"] for fact in finished} == {"other-app"}
+    queue = wiring.world().config.render_queue_url
+    messages = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    assert all('"product": "poster"' in message["Body"] for message in messages)
+
+
+@pytest.mark.parametrize("body", [None, b"", b"{}", b"not JSON", b"\xff" * 20_000])
+def test_a_body_of_finish_is_not_read(body: bytes | None, api: Gateway) -> None:
+    unannounced("session-1")
+
+    assert api("POST", "/sessions/session-1/finish", body).status == 202
+
+
+def test_without_its_queue_a_session_can_not_be_finished(
+    api: Gateway, configured: Callable[..., None], ledger: Ledger
+) -> None:
+    written(unannounced_id("session-1", "ann", "video"), stored("session-1", kind=Kind.VIDEO))
+    queue = wiring.world().config.render_queue_url
+    configured(RENDER_QUEUE_URL=f"{queue}-gone")
+
+    answer = api.post("/sessions/session-1/finish")
+
+    assert answer.refusal == (503, "queue_unavailable", None)
+    assert ledger.facts("session#session-1") == []
+
+
+def test_what_was_concluded_is_an_event_as_well(api: Gateway) -> None:
+    recording_id = unannounced("session-1")
+    told = VerdictReached(at=AT, complete=False, digest="0b4c1ee02b4f40c1")
+    wiring.world().ledger.append(recording_subject(recording_id), told)
+
+    events = api.get(f"/recordings/{recording_id}/events").told["events"]
+
+    assert [event["type"] for event in events if event["at"] == AT] == ["VerdictReached"]
