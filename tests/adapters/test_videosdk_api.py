@@ -1,5 +1,6 @@
 """Commands and questions to VideoSDK, against a server that answers as badly as a server can."""
 
+import itertools
 import json
 import logging
 import socket
@@ -384,6 +385,16 @@ def test_a_command_is_sent_once_and_not_waited_for_beyond_its_time(
 NOT_YET = v.answer(400, {"message": "participant is not yet joined the meeting"})
 
 
+def test_a_byte_in_the_last_moment_buys_no_more_time(vendor: v.Vendor) -> None:
+    vendor.play(v.late_byte(after_s=1.5))
+    began = time.monotonic()
+
+    said = Wire(vendor.url).send(Request("GET", "/", 1000, 2.0))
+
+    assert said == AnswerLost("VideoSDK's answer did not come (ReadTimeout)")
+    assert time.monotonic() - began < 2.0 + SLACK_S
+
+
 def test_a_start_that_comes_too_early_is_tried_until_the_participant_is_there(
     vendor: v.Vendor, hands: v.Hands
 ) -> None:
@@ -467,6 +478,15 @@ def test_a_token_that_is_not_taken_is_made_anew_from_credentials_read_anew(
     )
 
 
+def test_a_token_that_is_not_taken_is_not_sent_again(vendor: v.Vendor) -> None:
+    seconds = itertools.count(1_721_198_084_000, 1000)
+    vendor.play(v.answer(401, "Token is invalid"), v.answer(200, STARTED))
+    clock = Clock(now=lambda: next(seconds))
+
+    assert start(Api(vendor.url, lambda: (KEY, SECRET), clock=clock)) == Accepted()
+    assert len({seen.headers["authorization"] for seen in vendor.seen}) == 2
+
+
 def test_credentials_that_are_wrong_are_tried_twice(vendor: v.Vendor, hands: v.Hands) -> None:
     vendor.play(v.answer(401, "Token is invalid"))
 
@@ -537,7 +557,7 @@ def test_a_host_that_speaks_no_tls_is_told_nothing(hands: v.Hands, vendor: v.Ven
 
     assert isinstance(said, Declined)
     assert said.code == "videosdk_unreachable"
-    assert vendor.seen == []
+    assert not any(seen.method == "POST" for seen in vendor.seen)
 
 
 WHOLE = json.dumps(STARTED).encode()
@@ -811,6 +831,7 @@ def test_an_empty_page_ends_the_list(vendor: v.Vendor) -> None:
     vendor.play(page([item()], 1, 9), page([], 2, 9))
 
     assert list(make_api(vendor.url).listed(v.ROOM)) == [FIRST]
+    assert len(vendor.seen) == 2
 
 
 def test_a_vendor_that_is_not_there_can_not_be_asked(hands: v.Hands) -> None:

@@ -201,6 +201,17 @@ def silent(for_s: float = 6.0) -> Act:
     return act
 
 
+def late_byte(after_s: float) -> Act:
+    """One byte of the head after a while, then nothing."""
+
+    def act(sock: socket.socket) -> bool:
+        time.sleep(after_s)
+        sock.sendall(b"H")
+        return silent()(sock)
+
+    return act
+
+
 def reset(after: bytes = b"") -> Act:
     """Breaks the connection hard, perhaps after a few bytes."""
 
