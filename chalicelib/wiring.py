@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.secrets import Secrets
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.callers import Callers
 
 PLAIN_TIMEOUTS = {"connect_timeout": 2, "read_timeout": 5}
+_LOCK = Lock()
 STREAM_TIMEOUTS = {"connect_timeout": 2, "read_timeout": 20}
 
 
@@ -199,7 +201,8 @@ def _client(service: str, **settings: Any) -> Any:
 
     retries = {"mode": "standard", "total_max_attempts": 3}
     told = BotoConfig(retries=retries, parameter_validation=False, **(PLAIN_TIMEOUTS | settings))
-    return _session().create_client(service, config=told)
+    with _LOCK:  # botocore makes one client at a time
+        return _session().create_client(service, config=told)
 
 
 @functools.cache

@@ -257,7 +257,7 @@ def _opened(cursor: str | None) -> list[Any] | None:
 
 @dataclass
 class ScriptedRecorder:
-    """Answers to the port `Recorder`: the next outcome of the script, else `Accepted`.
+    """Answers to the port `Recorder`: the outcome of the kind, or the script's next, else `Accepted`.
 
     `sent` has the commands as VideoSDK got them. An outcome may be a function, which is called when the
     command arrives: what happens meanwhile is told there.
@@ -265,6 +265,7 @@ class ScriptedRecorder:
 
     tape: Tape
     script: deque[Outcome | Callable[[], Outcome]] = field(default_factory=deque)
+    of_kind: dict[str, Outcome] = field(default_factory=dict)
     sent: list[tuple[str, ...]] = field(default_factory=list)
     webhook_urls: list[str] = field(default_factory=list)
     bucket_dir_paths: list[str] = field(default_factory=list)
@@ -287,6 +288,8 @@ class ScriptedRecorder:
 
     def _next(self, *command: str) -> Outcome:
         self.sent.append(command)
+        if command[-1] in self.of_kind:
+            return self.of_kind[command[-1]]
         told = self.script.popleft() if self.script else Accepted()
         return told() if callable(told) else told
 

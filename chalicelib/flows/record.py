@@ -1,7 +1,8 @@
 """Start and stop recordings. The intent is written down before VideoSDK is asked, the outcome after."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,9 +64,7 @@ def start(world: World, wanted: Wanted, by: str, public_url: str, once: Once | N
     opened = _open(world, wanted, by, once)
     if opened.before is not None:
         return _answered(world, opened.before)
-    recordings = [
-        _ask_start(world, item, public_url) if isinstance(item, Opening) else item for item in opened.items
-    ]
+    recordings = list(_together(lambda item: _begun(world, item, public_url), opened.items))
     answer = _answer(recordings)
     if opened.claim is not None:
         world.catalog.answer(replace(opened.claim, answer=json.dumps(answer)))
@@ -74,7 +73,8 @@ def start(world: World, wanted: Wanted, by: str, public_url: str, once: Once | N
 
 def stop(world: World, recording_ids: Iterable[str], by: str) -> dict[str, Any]:
     """Have these recordings end; one that has ended already stays as it is."""
-    return {"recordings": [recording_view(_stop(world, recording_id, by)) for recording_id in recording_ids]}
+    stopped = _together(lambda recording_id: _stop(world, recording_id, by), list(recording_ids))
+    return {"recordings": [recording_view(recording) for recording in stopped]}
 
 
 def holders(world: World, wanted: Wanted) -> list[str]:
@@ -175,6 +175,18 @@ def _answer(recordings: list[Recording]) -> dict[str, Any]:
     if len(refusals) == len(recordings):
         raise refusals[0]
     return {"recordings": [recording_view(recording) for recording in recordings]}
+
+
+def _together[Item, Done](do: Callable[[Item], Done], items: Sequence[Item]) -> Iterable[Done]:
+    """One after the other, several calls to a slow VideoSDK would take longer than API Gateway waits."""
+    if len(items) < 2:
+        return map(do, items)
+    with ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(do, items))
+
+
+def _begun(world: World, item: Opening | Recording, public_url: str) -> Recording:
+    return _ask_start(world, item, public_url) if isinstance(item, Opening) else item
 
 
 def _ask_start(world: World, opening: Opening, public_url: str) -> Recording:

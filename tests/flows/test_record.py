@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
@@ -114,7 +115,7 @@ def test_a_refusal_keeps_its_exact_class(world: MemoryWorld) -> None:
 
 
 def test_kinds_that_are_partly_refused_are_told_apart(world: MemoryWorld) -> None:
-    world.recorder.script.extend([Accepted(), declined("participant_not_joined"), LOST, Accepted()])
+    world.recorder.of_kind = {"video": declined("participant_not_joined"), "screen_audio": LOST}
 
     told = start(world, ALL, "app", URL)["recordings"]
 
@@ -124,10 +125,23 @@ def test_kinds_that_are_partly_refused_are_told_apart(world: MemoryWorld) -> Non
 
 
 def test_when_every_kind_is_refused_the_first_refusal_is_raised(world: MemoryWorld) -> None:
-    world.recorder.script.extend([declined("room_not_found")] + [declined("videosdk_refused")] * 3)
+    world.recorder.of_kind = dict.fromkeys(ids.KINDS, declined("videosdk_refused"))
+    world.recorder.of_kind["audio"] = declined("room_not_found")
 
     with pytest.raises(NotFound, match="room_not_found"):
         start(world, ALL, "app", URL)
+
+
+def test_videosdk_is_asked_for_all_kinds_at_once(world: MemoryWorld) -> None:
+    everybody_is_here = Barrier(len(ids.KINDS))
+
+    def slow() -> Accepted:
+        everybody_is_here.wait(timeout=5)
+        return Accepted()
+
+    world.recorder.script.extend([slow] * len(ids.KINDS))
+
+    assert [r["kind"] for r in start(world, ALL, "app", URL)["recordings"]] == list(ids.KINDS)
 
 
 def test_a_running_recording_is_returned_and_nothing_is_sent(world: MemoryWorld) -> None:
