@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from chalicelib.core.scan import NotRecording
+from chalicelib.core.scan import NotRecording, Scan
 from chalicelib.media.matroska import Recording
 from chalicelib.media.mux import Muxer, Sink
-from chalicelib.media.scan import Scan, gauge_of, told
+from chalicelib.media.scan import gauge_of, told
 
 
 def repair(chunks: Iterable[bytes], sink: Sink) -> Scan:

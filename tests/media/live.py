@@ -18,8 +18,8 @@ from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from chalicelib.core.scan import Scan
 from chalicelib.media.repair import repair
-from chalicelib.media.scan import Scan
 
 UNKNOWN = b"\x01\xff\xff\xff\xff\xff\xff\xff"
 CLUSTER = bytes.fromhex("1f43b675")

@@ -15,17 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from chalice.app import Chalice
 from chalice.test import Client
 
-from chalicelib.routes import pages
+from app import app
 from tests.page.meeting import Meeting
 
 PREFIX = "/restapis/a1/local/_user_request_"
 TOKEN = "eyJh.eyJz.c2ln"
-
-app = Chalice("page")
-app.register_blueprint(pages.bp)
 
 type Answer = tuple[int, dict[str, str], bytes]
 

@@ -22,13 +22,13 @@ KEYS = {"aws_access_key_id": "an-id", "aws_secret_access_key": "a-secret", "regi
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
-    """An S3 with a bucket named `recordings`; its address."""
+    """An S3 with a bucket named `simulated`; its address."""
     server = ThreadedMotoServer("127.0.0.1", _free_port(), verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     where = {"LocationConstraint": "eu-central-1"}
-    _s3(address).create_bucket(Bucket="recordings", CreateBucketConfiguration=where)
+    _s3(address).create_bucket(Bucket="simulated", CreateBucketConfiguration=where)
     yield address
     server.stop()
 
@@ -50,7 +50,7 @@ def url(aws: str, tmp_path: Path) -> Iterator[str]:
         "--api-key": API_KEY,
         "--secret": SECRET,
         "--private-key": str(tmp_path / "keys" / "webhooks.pem"),
-        "--bucket": "recordings",
+        "--bucket": "simulated",
         "--aws-endpoint": aws,
         "--region": KEYS["region_name"],
         "--access-key-id": KEYS["aws_access_key_id"],
@@ -83,7 +83,7 @@ def test_it_serves_delivers_and_ends_when_told(url: str, aws: str, tmp_path: Pat
     assert call.stop("ann", "audio").ok
     assert meeting.settle()
 
-    [stored] = _s3(aws).list_objects_v2(Bucket="recordings")["Contents"]
+    [stored] = _s3(aws).list_objects_v2(Bucket="simulated")["Contents"]
 
     [file] = call("GET", TRACK).json()["data"][0]["files"]
     assert (stored["Key"], stored["Size"]) == (file["filePath"], file["size"])
