@@ -19,8 +19,9 @@ from app import app
 from chalicelib import wiring
 from local.videosdk import Simulation
 from tests.routes.gateway import Gateway
-from tests.routes.stage import API_KEY, APP_SECRET, REGION, SECRET, TAG_SECRET, Ledger, Room, Vendor
+from tests.routes.stage import API_KEY, APP_SECRET, REGION, SECRET, TAG_SECRET, Ledger, Letters, Room, Vendor
 
+TABLE = "tracklane"
 ROOT = Path(__file__).parents[2]
 _NUMBERS = itertools.count(1)
 _CREDENTIALS = {
@@ -128,12 +129,20 @@ def dynamodb(aws: dict[str, str]) -> Any:
     return boto3.client("dynamodb")
 
 
+@pytest.fixture(scope="session")
+def laid_table(dynamodb: Any, table_shape: dict[str, Any]) -> str:
+    """The table, once."""
+    dynamodb.create_table(TableName=TABLE, **table_shape)
+    return TABLE
+
+
 @pytest.fixture
-def table(dynamodb: Any, table_shape: dict[str, Any]) -> str:
-    """A new one."""
-    name = f"table-{next(_NUMBERS)}"
-    dynamodb.create_table(TableName=name, **table_shape)
-    return name
+def table(laid_table: str, dynamodb: Any, table_shape: dict[str, Any]) -> Iterator[str]:
+    """An empty table; made anew only after a test that wrote."""
+    yield laid_table
+    if dynamodb.scan(TableName=laid_table, Limit=1)["Items"]:
+        dynamodb.delete_table(TableName=laid_table)
+        dynamodb.create_table(TableName=laid_table, **table_shape)
 
 
 @pytest.fixture
@@ -199,6 +208,11 @@ def room(videosdk: Simulation) -> Room:
     room = Room(videosdk, f"room-{next(_NUMBERS)}")
     room.join("ann")
     return room
+
+
+@pytest.fixture
+def letters(key: rsa.RSAPrivateKey) -> Letters:
+    return Letters(key)
 
 
 @pytest.fixture

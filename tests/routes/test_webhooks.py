@@ -24,11 +24,6 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
 @pytest.fixture
-def letters(key: rsa.RSAPrivateKey) -> Letters:
-    return Letters(key)
-
-
-@pytest.fixture
 def recording(api: Gateway, room: Room) -> dict[str, Any]:
     """A recording that runs, and the path of its address."""
     answer = api.post("/recordings/start", room.track())
@@ -503,7 +498,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=HOSTILE, ours=st.booleans())
 @example(body=b"[" * 65_536, ours=True)
 @example(body=b'{"webhookType":"' + b"x" * 65_000 + b'"}', ours=True)
