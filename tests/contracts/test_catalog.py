@@ -347,7 +347,7 @@ def test_recordings_are_found_by_every_filter_newest_first_and_exactly_once(fill
 
 
 def test_every_limit_pages_everything_exactly_once(filled: Store) -> None:
-    for limit in (33, 50, 99, 100, 101, 125, 249, 250, 251, 1000):
+    for limit in (50, 99, 101, 250, 251):
         for wanted in (Filter(), Filter(session_id="s-0")):
             expected = [h for h in NEWEST_FIRST if wanted.session_id in (None, h.session_id)]
 
