@@ -116,9 +116,17 @@ class Place:
     stamp_at: int | None
 
 
+_VENDORS_OWN = "individual-recordings"
+# What may stand before our path in a key: nothing, a slash, or the folder of VideoSDK's own CDN (facts that
+# only a delivery can settle). The template's rule and the policies name the same three.
+LEADS = ("", "/", f"{_VENDORS_OWN}/")
+
+
 def place(key: str, bucket_dir_path: str) -> Place:
     """Read a delivered object's key; `Invalid` when it names no segment under `bucket_dir_path`."""
     parts = [part for part in key.split("/") if part]
+    if parts[:1] == [_VENDORS_OWN]:
+        parts = parts[1:]
     prefix = [part for part in bucket_dir_path.split("/") if part]
     if parts[: len(prefix)] != prefix:
         raise _misplaced(key, f"keys under {bucket_dir_path}/")

@@ -7,6 +7,7 @@ nothing. Each recording is looked at by itself, so a run that ends early has don
 from collections.abc import Callable, Iterator
 
 from chalicelib.core import events as e
+from chalicelib.core.ids import LEADS
 from chalicelib.core.plan import steps
 from chalicelib.core.recording import Recording
 from chalicelib.flows.record import NEWS_TAKES_MS, NOTHING_RUNS, holds_slot
@@ -78,8 +79,7 @@ def _unsettled(world: World) -> Iterator[str]:
 def _fetch(world: World, recording: Recording) -> None:
     """Objects in the bucket whose events never came go through the same queue as all others."""
     prefix = f"{world.settings.bucket_dir_path}/{recording.recording_id}/"
-    # VideoSDK may join the path with a slash in front (see core/ids.py).
-    found = (thing for start in ("", "/") for thing in world.inbox.under(start + prefix))
+    found = (thing for lead in LEADS for thing in world.inbox.under(lead + prefix))
     known = {
         (fact.key, fact.etag)
         for fact in recording.facts

@@ -19,6 +19,8 @@ PLACES = [
     ("ours", f"recordings/{RID}/s1/anna/audio/{FILE}", RID, "s1", "anna", Kind.AUDIO, STAMP),
     ("a leading slash", f"/recordings/{RID}/s1/anna/audio/{FILE}", RID, "s1", "anna", Kind.AUDIO, STAMP),
     ("empty parts", f"recordings//{RID}//s1/anna//audio/{FILE}", RID, "s1", "anna", Kind.AUDIO, STAMP),
+    ("VideoSDK's own prefix before our path", f"individual-recordings/recordings/{RID}/s1/anna/audio/{FILE}",
+     RID, "s1", "anna", Kind.AUDIO, STAMP),
     ("VideoSDK's own prefix after the id", f"recordings/{RID}/individual-recordings/s1/anna/audio/{FILE}",
      RID, "s1", "anna", Kind.AUDIO, STAMP),
     ("VideoSDK's own prefix before the id", f"recordings/individual-recordings/{RID}/s1/anna/audio/{FILE}",

@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from chalicelib.core import events as e
+from chalicelib.core import ids
 from chalicelib.core.errors import Unavailable
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.reconcile import finish, reconcile
@@ -78,7 +79,7 @@ def test_without_a_single_event_of_the_bucket_its_objects_are_found(world: Memor
     assert at_rest(world)
 
 
-@pytest.mark.parametrize("prefix", ["", "/"])
+@pytest.mark.parametrize("prefix", ids.LEADS)
 def test_objects_are_found_however_videosdk_joins_the_path(world: MemoryWorld, prefix: str) -> None:
     recording_id = begun(world)
     deliver(world, prefix + key_of(recording_id), silently=True)
