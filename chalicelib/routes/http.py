@@ -43,8 +43,6 @@ STATUS: dict[type[TracklaneError], int] = {
 }
 BODY_AT_MOST = 16 * 1024
 DEPTH_AT_MOST = 8
-# A cursor is a sort key in Base64, and DynamoDB has none of more than 1024 bytes.
-CURSOR_AT_MOST = 1364
 # For a route's `content_types`: else Chalice answers 415 in a shape of its own, to a GET as well.
 ANY_TYPE = ["*/*"]
 HEADERS = {
@@ -133,14 +131,6 @@ def limit(told: Mapping[str, str], most: int = 100, default: int = 50) -> int:
     if given.isascii() and given.isdecimal() and len(given) < 6 and 1 <= int(given) <= most:
         return int(given)
     raise Invalid("invalid_limit", "limit is not a number of items", "limit", f"1 to {most}")
-
-
-def cursor(told: Mapping[str, str]) -> str | None:
-    """Where the page begins; whether it is one of ours is the catalog's to say."""
-    given = told.get("cursor")
-    if given is not None and len(given) > CURSOR_AT_MOST:
-        raise Invalid("invalid_cursor", "cursor is not one of ours", "cursor", "the cursor of a page before")
-    return given
 
 
 def caller(request: Request) -> str:

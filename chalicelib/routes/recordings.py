@@ -53,7 +53,7 @@ def stop() -> dict[str, Any]:
 def recordings() -> dict[str, Any]:
     """A page of recordings, newest first."""
     told = http.query(bp.current_request, _LISTED_BY)
-    return review.recordings(wiring.world(), _filter(told), http.limit(told), http.cursor(told))
+    return review.recordings(wiring.world(), _filter(told), http.limit(told), told.get("cursor"))
 
 
 @bp.route("/recordings/{recording_id}", methods=["GET"], authorizer=authorize, content_types=http.ANY_TYPE)

@@ -19,7 +19,7 @@ def sessions() -> dict[str, Any]:
     """A page of sessions, newest first."""
     told = http.query(bp.current_request, frozenset({"roomId", "limit", "cursor"}))
     room_id = ids.external_id(told["roomId"], "roomId") if "roomId" in told else None
-    return review.sessions(wiring.world(), room_id, http.limit(told), http.cursor(told))
+    return review.sessions(wiring.world(), room_id, http.limit(told), told.get("cursor"))
 
 
 @bp.route("/sessions/{session_id}", methods=["GET"], authorizer=authorize, content_types=http.ANY_TYPE)
