@@ -1,6 +1,7 @@
 """The two buckets: recordings, which are only read, and outputs, which are only added to."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ CHUNK = 1 << 20
 PART = 8 << 20  # S3 takes parts of 5 MiB and more, 10,000 at most: files up to 80 GB
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
 _THERE = frozenset({"PreconditionFailed", "412"})
+_FINISHED = frozenset({"NoSuchUpload"})
 
 
 @dataclass(frozen=True)
@@ -110,16 +112,16 @@ class _Upload:
                 self._put(data + bytes(self._first))
             else:
                 self._finish(data)
-        except ClientError as error:
+        except (ClientError, BotoCoreError) as error:
             self.abandon()
             if _code(error) not in _THERE:
                 raise Unavailable(
-                    "output_unavailable", "the output bucket refused a file; try again"
+                    "output_unavailable", "the output bucket did not take a file; try again"
                 ) from error
 
     def abandon(self) -> None:
         if self._upload_id is not None:
-            with _Failures():
+            with suppress(self.client.exceptions.NoSuchUpload), _Failures(_FINISHED):
                 self.client.abort_multipart_upload(**self.where, UploadId=self._upload_id)
             self._upload_id = None
 
@@ -162,9 +164,10 @@ def _millis(when: Any) -> int:
     return int(when.timestamp() * 1000)
 
 
-def _code(error: ClientError) -> str:
-    code: str = error.response.get("Error", {}).get("Code", "")
-    return code
+def _code(error: BaseException | None) -> str:
+    """What S3 says that went wrong; empty where it said nothing."""
+    said = error.response if isinstance(error, ClientError) else {}
+    return str(said.get("Error", {}).get("Code", ""))
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ class _Failures:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ClientError) and _code(error) in self.known:
+        if _code(error) in self.known:
             return
         if isinstance(error, ClientError | BotoCoreError):
             raise Unavailable("bucket_unavailable", "S3 can not be reached; try again") from error

@@ -1,0 +1,149 @@
+"""What is sent on: work to the queues, and the word that a session is ready."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+
+from chalicelib.adapters.eventbridge import EventBridgeBell
+from chalicelib.adapters.sqs import SqsWork
+from chalicelib.core.errors import Unavailable
+from chalicelib.core.ids import Kind
+from chalicelib.core.plan import Step, step_of
+from chalicelib.core.trigger import Appeared, appeared
+from chalicelib.ports import Bell, Work
+from tests.contracts.conftest import BOTH, Aws, Wire
+from tests.fakes import MemoryBell, MemoryWork, Tape
+
+BUCKET = "deliveries"
+
+
+@dataclass
+class Queues:
+    """The port, and what came out at the other end."""
+
+    work: Work
+    objects: Callable[[], list[Appeared]]
+    steps: Callable[[], list[Step]]
+
+
+@pytest.fixture(params=BOTH)
+def queues(request: pytest.FixtureRequest, aws: Aws) -> Queues:
+    if request.param == "memory":
+        work = MemoryWork(Tape(), BUCKET)
+        return Queues(work, lambda: list(work.objects), lambda: [step_of(told) for told in work.steps])
+    sqs = aws.client("sqs")
+    urls = [sqs.create_queue(QueueName=f"queue-{name}-{id(request)}")["QueueUrl"] for name in ("in", "out")]
+    return Queues(
+        SqsWork(sqs, BUCKET, *urls),
+        lambda: [thing for body in drained(sqs, urls[0]) for thing in appeared(body)],
+        lambda: [step_of(json.loads(body)) for body in drained(sqs, urls[1])],
+    )
+
+
+def drained(sqs: Any, url: str) -> list[str]:
+    """Every message of a queue."""
+    bodies: list[str] = []
+    while got := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        bodies += [message["Body"] for message in got]
+    return bodies
+
+
+def step(number: int) -> Step:
+    """A step of a plan."""
+    return Step("poster", f"rec-{number:032x}", "anna-ä", Kind.VIDEO, "s", f"t{number}", "image/jpeg", 1, 2)
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 11, 25])
+def test_every_object_arrives_as_the_bucket_would_have_told_it(queues: Queues, count: int) -> None:
+    keys = [f"recordings/a b+c%2F-ü😀/{number}.webm" for number in range(count)]
+
+    queues.work.ingest(key for key in keys)
+
+    assert sorted(thing.key for thing in queues.objects()) == sorted(keys)
+    assert {thing.bucket for thing in queues.objects()} <= {BUCKET}
+    assert queues.steps() == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 11])
+def test_every_step_arrives(queues: Queues, count: int) -> None:
+    queues.work.make(step(number).told() for number in range(count))
+
+    assert sorted(queues.steps(), key=lambda s: s.target) == sorted(
+        (step(number) for number in range(count)), key=lambda s: s.target
+    )
+
+
+def test_a_queue_that_is_down_is_unavailable(aws: Aws) -> None:
+    wire = Wire(aws.client("sqs"))
+    url = wire.client.create_queue(QueueName="down")["QueueUrl"]
+    work = SqsWork(wire.client, BUCKET, url, url)
+    wire.broken["*"] = ConnectTimeoutError(endpoint_url="sqs")
+
+    with pytest.raises(Unavailable, match="queue_unavailable"):
+        work.ingest(["a"])
+    with pytest.raises(Unavailable, match="queue_unavailable"):
+        work.make([step(1).told()])
+
+
+def test_a_queue_that_does_not_exist_is_unavailable(aws: Aws) -> None:
+    sqs = aws.client("sqs")
+
+    with pytest.raises(Unavailable, match="queue_unavailable"):
+        SqsWork(sqs, BUCKET, "https://sqs.us-east-1.amazonaws.com/1/none", "x").ingest(["a"])
+
+
+# --- the bell -------------------------------------------------------------------------------------
+
+READY = {"sessionId": "s-ä", "roomId": None, "manifestKey": "k", "complete": True, "missing": 0}
+
+
+def test_who_listens_hears_that_a_session_is_ready(aws: Aws) -> None:
+    sqs, events = aws.client("sqs"), aws.client("events")
+    url = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["tracklane"], "detail-type": ["Session Ready"]}
+    events.put_rule(Name="ready", EventPattern=json.dumps(pattern), State="ENABLED")
+    events.put_targets(Rule="ready", Targets=[{"Id": "1", "Arn": arn}])
+
+    EventBridgeBell(events).ready(READY)
+
+    [body] = drained(sqs, url)
+    assert json.loads(body)["detail"] == READY
+
+
+def test_the_bell_in_memory_remembers_the_same() -> None:
+    bell = MemoryBell(Tape())
+
+    bell.ready(READY)
+
+    assert bell.rung == [READY]
+
+
+def bells(aws: Aws) -> tuple[Wire, Bell]:
+    """A bell and its wire."""
+    wire = Wire(aws.client("events"))
+    return wire, EventBridgeBell(wire.client)
+
+
+def test_a_bus_that_is_down_is_unavailable(aws: Aws) -> None:
+    wire, bell = bells(aws)
+    wire.broken["*"] = ConnectTimeoutError(endpoint_url="events")
+
+    with pytest.raises(Unavailable, match="events_unavailable"):
+        bell.ready(READY)
+
+
+def test_an_event_that_was_not_taken_is_unavailable(aws: Aws) -> None:
+    wire, bell = bells(aws)
+
+    def refuse(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["FailedEntryCount"] = 1
+
+    wire.client.meta.events.register("after-call.events.PutEvents", refuse)
+
+    with pytest.raises(Unavailable, match="events_unavailable"):
+        bell.ready(READY)
