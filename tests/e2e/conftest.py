@@ -127,6 +127,7 @@ def demo(stage: Stage, rung: Any, new: Callable[[str], str]) -> Demo:
     recording_ids = _played(stage, meeting, room_id)
     recordings = [until("a verdict", partial(stage.api.settled, known)) for known in recording_ids]
     session_id = meeting.session_id
+    until("the session's verdict", lambda: stage.line(room_id).get("complete"))
     manifest = until("all posters", lambda: _illustrated(stage.api.get(f"/sessions/{session_id}")))
     room = meeting.seen()
     meeting.close()

@@ -99,6 +99,11 @@ class Stage:
         """Its API."""
         return Api(self.told["api"], self.told["token"])
 
+    def line(self, room_id: str) -> Told:
+        """What the list tells of a room's latest session; nothing while there is none."""
+        lines: list[Told] = self.api.get("/sessions", roomId=room_id)["sessions"]
+        return lines[0] if lines else {}
+
     # --- AWS ------------------------------------------------------------------------------------------
 
     def client(self, service: str) -> Any:

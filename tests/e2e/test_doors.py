@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urljoin
 
@@ -13,7 +13,8 @@ import requests
 
 from chalicelib.routes import openapi
 from local.stack import ROOT
-from tests.e2e.stage import TIMEOUT_S, Sitting, Stage, Told, until
+from local.videosdk import Meeting
+from tests.e2e.stage import TIMEOUT_S, Sitting, Stage, until
 
 pytestmark = pytest.mark.e2e
 
@@ -125,15 +126,16 @@ def test_requests_reach_us(stage: Stage) -> None:
 
 
 @pytest.fixture
-def room(stage: Stage, new: New) -> Any:
+def room(stage: Stage, new: New) -> Iterator[Meeting]:
     """A room with ann in it."""
     meeting = stage.meeting(new("room"))
     meeting.join("ann")
     yield meeting
+    meeting.end()
     meeting.close()
 
 
-def test_a_repeated_request_begins_one_recording(stage: Stage, room: Any, new: New) -> None:
+def test_a_repeated_request_begins_one_recording(stage: Stage, room: Meeting, new: New) -> None:
     asked, key = {"roomId": room.room_id, "participantId": "ann", "kind": "audio"}, new("key")
 
     first, second = (stage.api.post("/recordings/start", asked, **{"Idempotency-Key": key}) for _ in range(2))
@@ -142,7 +144,7 @@ def test_a_repeated_request_begins_one_recording(stage: Stage, room: Any, new: N
     assert len(room.seen()["recordings"]) == 1
 
 
-def test_a_key_with_another_body_is_refused(stage: Stage, room: Any, new: New) -> None:
+def test_a_key_with_another_body_is_refused(stage: Stage, room: Meeting, new: New) -> None:
     asked, key = {"roomId": room.room_id, "participantId": "ann", "kind": "audio"}, new("key")
     headers = {"Authorization": f"Bearer {stage.told['token']}", "Idempotency-Key": key}
     stage.api("POST", "/recordings/start", json=asked, headers=headers)
@@ -169,7 +171,7 @@ def test_stopping_what_has_stopped_succeeds(stage: Stage, new: New) -> None:
     assert told["phase"] in ("stopping", "stopped", "done")
 
 
-def test_a_session_can_be_finished_while_it_goes_on(stage: Stage, room: Any) -> None:
+def test_a_session_can_be_finished_while_it_goes_on(stage: Stage, room: Meeting) -> None:
     asked = {"roomId": room.room_id, "participantId": "ann", "kind": "audio"}
     stage.api.post("/recordings/start", asked)
     room.hold()
@@ -177,20 +179,13 @@ def test_a_session_can_be_finished_while_it_goes_on(stage: Stage, room: Any) -> 
     room.advance(1_500)
     room.mute("ann", "audio")
 
-    def line() -> Told | None:
-        lines: list[Told] = stage.api.get("/sessions", roomId=room.room_id)["sessions"]
-        return lines[0] if lines else None
+    until("its first file", lambda: stage.line(room.room_id).get("durationMs"))
+    assert stage.line(room.room_id)["manifestKey"] is None
 
-    def written() -> Told | None:
-        told = line()
-        return told if told and told["manifestKey"] else None
+    stage.api.post(f"/sessions/{room.session_id}/finish")
+    until("its manifest", lambda: stage.line(room.room_id)["manifestKey"])
 
-    begun = until("the session", lambda: (told := line()) and told["durationMs"] and told)
-    assert begun["manifestKey"] is None
-
-    stage.api.post(f"/sessions/{begun['sessionId']}/finish")
-    told = until("its manifest", written)
-
+    told = stage.line(room.room_id)
     assert (told["settled"], told["complete"]) == (False, False)
     manifest = json.load(
         stage.s3.get_object(Bucket=stage.told["outputBucket"], Key=told["manifestKey"])["Body"]

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -69,11 +68,9 @@ def test_objects_whose_events_were_lost_are_found_in_the_bucket(stage: Stage, lo
 
 
 def test_a_session_that_was_healed_has_its_manifest(stage: Stage, lost: Losses) -> None:
-    def written() -> Any:
-        (line,) = stage.api.get("/sessions", roomId=lost.event.room_id)["sessions"] or [None]
-        return line if line and line["manifestKey"] else None
+    until("the manifest", lambda: stage.line(lost.event.room_id).get("manifestKey"))
 
-    assert until("the manifest", written)["complete"]
+    assert stage.line(lost.event.room_id)["complete"]
 
 
 # --- a file that never comes --------------------------------------------------------------------------

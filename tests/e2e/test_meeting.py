@@ -155,7 +155,7 @@ def test_nothing_was_written_where_videosdk_delivers(stage: Stage, demo: Demo) -
 
 
 def test_the_sessions_list_has_it(stage: Stage, demo: Demo) -> None:
-    (line,) = stage.api.get("/sessions", roomId=demo.room["roomId"])["sessions"]
+    line = stage.line(demo.room["roomId"])
 
     assert (line["sessionId"], line["participants"], line["recordings"]) == (demo.session_id, 3, 10)
     assert (line["zeroAt"], line["durationMs"]) == (demo.manifest["zeroAt"], demo.manifest["durationMs"])
@@ -238,7 +238,7 @@ def without_addresses(manifest: Told) -> Told:
 
 def test_the_manifest_lies_in_the_output_bucket(stage: Stage, demo: Demo) -> None:
     def written() -> Any:
-        key = stage.api.get("/sessions", roomId=demo.room["roomId"])["sessions"][0]["manifestKey"]
+        key = stage.line(demo.room["roomId"])["manifestKey"]
         return json.load(stage.s3.get_object(Bucket=stage.told["outputBucket"], Key=key)["Body"])
 
     assert until("the manifest with all artifacts", lambda: written() == without_addresses(demo.manifest))
@@ -246,8 +246,8 @@ def test_the_manifest_lies_in_the_output_bucket(stage: Stage, demo: Demo) -> Non
 
 def test_other_systems_are_told_where_the_manifest_is(stage: Stage, demo: Demo, rung: Any) -> None:
     def last() -> Told | None:
-        (line,) = stage.api.get("/sessions", roomId=demo.room["roomId"])["sessions"]
-        told = [ring for ring in rung(demo.session_id) if ring["manifestKey"] == line["manifestKey"]]
+        key = stage.line(demo.room["roomId"])["manifestKey"]
+        told = [ring for ring in rung(demo.session_id) if ring["manifestKey"] == key]
         return told[-1] if told else None
 
     ring = until("the session's last ring", last)

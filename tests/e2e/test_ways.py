@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stage import Sitting, Stage, Told, until
+from tests.e2e.stage import Sitting, Stage, until
 
 pytestmark = pytest.mark.e2e
 
@@ -45,10 +45,5 @@ def test_a_meeting_ends_complete(stage: Stage, sittings: dict[str, Sitting], way
     assert recording["verdict"] == {"complete": True, "settled": True, "missing": [], "odd": []}
     assert [segment["key"] for segment in recording["segments"]] == [file["key"] for file in sitting.files]
     assert [segment["durationMs"] for segment in recording["segments"]] == [1_500, 1_500]
-    until("the manifest", lambda: written(stage, sitting))
-
-
-def written(stage: Stage, sitting: Sitting) -> Told | None:
-    """The session's line, once its manifest is written and complete."""
-    (line,) = stage.api.get("/sessions", roomId=sitting.room_id)["sessions"] or [None]
-    return line if line and line["complete"] and line["manifestKey"] else None
+    until("the manifest", lambda: stage.line(sitting.room_id).get("manifestKey"))
+    assert stage.line(sitting.room_id)["complete"]
