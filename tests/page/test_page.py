@@ -9,10 +9,11 @@ import pytest
 from chalice.test import Client
 from playwright.sync_api import Page, expect
 
+from app import app
 from chalicelib.routes import pages
 from tests.page.conftest import Watch
 from tests.page.meeting import HOSTILE, REVIEW, TROUBLED, UNDER_WAY, Meeting, Take
-from tests.page.stack import PREFIX, TOKEN, Stack, app
+from tests.page.stack import PREFIX, TOKEN, Stack
 
 
 def placed(page: Page, selector: str) -> list[dict[str, Any]]:
