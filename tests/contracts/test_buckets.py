@@ -226,9 +226,9 @@ DOORS: list[tuple[str, str, Callable[[Bucket], object]]] = [
     ("list", "ListObjectsV2", lambda b: list(b.inbox.under(""))),
     ("put", "PutObject", lambda b: b.shelf.put("k", b"x", "text/plain")),
     ("a small file", "PutObject", lambda b: write(b, 10)),
-    ("begin", "CreateMultipartUpload", lambda b: write(b, 3 * PART)),
-    ("a part", "UploadPart", lambda b: write(b, 3 * PART)),
-    ("complete", "CompleteMultipartUpload", lambda b: write(b, 3 * PART)),
+    ("begin", "CreateMultipartUpload", lambda b: write(b, 2 * PART)),
+    ("a part", "UploadPart", lambda b: write(b, 2 * PART)),
+    ("complete", "CompleteMultipartUpload", lambda b: write(b, 2 * PART)),
 ]
 FAULTS = [*DOWN, refusal("AccessDenied", 403), refusal("SlowDown", 503), refusal("InternalError", 500),
           refusal("ConditionalRequestConflict", 409)]  # fmt: skip

@@ -341,7 +341,7 @@ def test_recordings_are_found_by_every_filter_newest_first_and_exactly_once(fill
         told = {name: value for name, value in asdict(wanted).items() if value is not None}
         expected = [h for h in NEWEST_FIRST if all(getattr(h, n) == v for n, v in told.items())]
 
-        found = paged(lambda cursor, wanted=wanted: filled.catalog.recordings(wanted, 40, cursor), 40)  # type: ignore[misc]
+        found = paged(lambda cursor, wanted=wanted: filled.catalog.recordings(wanted, 90, cursor), 90)  # type: ignore[misc]
 
         assert found == expected, wanted
 
