@@ -43,7 +43,7 @@ BUCKET = "tracklane-recordings"
 BUCKET_DIR_PATH = "recordings"
 ARTIFACTS = "tracklane-artifacts"
 VIDEOSDK_SECRET = "tracklane/videosdk"  # noqa: S105  # a name
-VIDEOSDK_KEY = {"apiKey": "local-api-key", "secret": "local-secret"}
+VIDEOSDK_KEY = {"apiKey": "local-api-key", "secret": "local-secret-as-long-as-a-real-one"}
 # The embedded API Gateway takes a tag's value as the API's id, so the address is known before there is one.
 API_ID = "tracklane"
 TOKEN_DAYS = 30
