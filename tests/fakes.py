@@ -56,6 +56,10 @@ class Tape:
     dies_before: int | None = None
     broken: dict[str, Exception] = field(default_factory=dict)
 
+    def dies_in(self, effects: int) -> None:
+        """Be killed before the effect after so many more."""
+        self.dies_before = len(self.done) + effects
+
     def asks(self, door: str) -> None:
         """Somebody reads."""
         if door in self.broken:

@@ -132,18 +132,33 @@ def _listed(world: World, recording: Recording) -> list[Listed]:
     )
     same = [item for item in items if (item.participant_id, item.kind) == (asked.participant_id, asked.kind)]
     named = [item for item in same if any(recording.recording_id in path for path in item.files)]
-    return named or _nearest([item for item in same if not _names_a_recording(item)], asked.at)
+    return named or _nearest([item for item in same if not _names_a_recording(item)], recording, asked.at)
 
 
 def _names_a_recording(item: Listed) -> bool:
     return any(ids.is_recording_id(part) for path in item.files for part in path.split("/"))
 
 
-def _nearest(items: list[Listed], at: int) -> list[Listed]:
-    close = [item for item in items if -CLOCKS_APART_MS <= item.start_at - at <= START_TAKES_MS]
+def _nearest(items: list[Listed], recording: Recording, at: int) -> list[Listed]:
+    """What began around our request, and before our recording was said to be over: then its slot may have
+    gone to another."""
+    over = min((fact.at for fact in recording.facts if isinstance(fact, FREES_SLOT)), default=None)
+    first, last = at - CLOCKS_APART_MS, at + START_TAKES_MS
+    if over is not None:
+        last = min(last, over)
+    close = [item for item in items if first <= item.start_at <= last]
     return sorted(close, key=lambda item: abs(item.start_at - at))[:1]
 
 
+FREES_SLOT = (
+    e.StartRefused,
+    e.StopAccepted,
+    e.StopUnneeded,
+    e.RecordingStopping,
+    e.RecordingStopped,
+    e.RecordingFailed,
+    e.EndOverdue,
+)
 START_TAKES_MS = 60_000  # from our request to the start that the list tells
 CLOCKS_APART_MS = 5_000  # what began earlier than this is the recording before ours
 

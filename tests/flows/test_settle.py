@@ -171,6 +171,7 @@ CHOICES: list[tuple[str, list[Any], str | None]] = [
     ("clocks a little apart", [item(-3000, listed_id="y")], "y"),
     ("too late to be ours", [item(61_000, listed_id="x")], None),
     ("begun before we asked: the one before ours", [item(-30_000, end=-20_000, listed_id="x")], None),
+    ("begun after ours was over: the one after ours", [item(41_000, listed_id="x")], None),
     ("another's", [item(0, participant_id="bela", listed_id="x")], None),
     ("another kind", [item(0, kind="video", listed_id="x")], None),
     ("one that names another of ours", [item(0, OTHERS, listed_id="x")], None),
@@ -184,7 +185,7 @@ def test_the_list_is_believed_only_about_the_recording_itself(
     recording_id = begun(world)
     told = [replace(i, files=tuple(f.format(rid=recording_id) for f in i.files)) for i in items]
     world.recorder.tracks[ROOM] = told
-    remember(world, recording_id, e.RecordingStopped(at=NOW, session_id=SESSION, files=()))
+    remember(world, recording_id, e.RecordingStopped(at=NOW + 40_000, session_id=SESSION, files=()))
 
     settle_recording(world, recording_id)
 
