@@ -10,7 +10,7 @@ from chalicelib.core import events as e
 from chalicelib.core.ids import LEADS
 from chalicelib.core.plan import steps
 from chalicelib.core.recording import Recording
-from chalicelib.flows.record import NEWS_TAKES_MS, NOTHING_RUNS, holds_slot
+from chalicelib.flows.record import NEWS_TAKES_MS, NOTHING_RUNS, is_alone
 from chalicelib.flows.settle import confirm, settle
 from chalicelib.ports import Accepted, Declined, Outcome, World, recording_subject
 
@@ -93,7 +93,7 @@ def _compensate(world: World, recording: Recording) -> None:
     asked, since = recording.requested, _doubtful_since(recording)
     if asked is None or since is None or world.now() - since < NEWS_TAKES_MS:
         return
-    if not holds_slot(world, asked, recording.recording_id):
+    if not is_alone(world, asked, recording.recording_id):
         return
     outcome = world.recorder.stop(asked.room_id, asked.participant_id, asked.kind)
     fact = _after_compensation(outcome, recording, world.now())

@@ -227,7 +227,7 @@ def _stop(world: World, recording_id: str, by: str) -> Recording:
     if asked is None:
         raise NotNow("not_ours", f"{recording_id} was not started by us, so it can not be stopped by us")
     # A stop that was not needed is no reason: a late start may have begun after it.
-    if recording.ended or recording.knows(e.StopAccepted) or not holds_slot(world, asked, recording_id):
+    if recording.ended or recording.knows(e.StopAccepted) or not is_alone(world, asked, recording_id):
         return recording
     subject, intent = subject_of(recording_id), e.StopRequested(at=world.now(), by=by)
     world.ledger.append(subject, intent)
@@ -237,9 +237,10 @@ def _stop(world: World, recording_id: str, by: str) -> Recording:
     return Recording.of(recording_id, recording.facts | {intent, fact})
 
 
-def holds_slot(world: World, asked: e.RecordingRequested, recording_id: str) -> bool:
-    """Whether no later recording has taken its slot: VideoSDK's stop ends whatever runs there now."""
-    return world.catalog.holder(asked.room_id, asked.participant_id, asked.kind) == recording_id
+def is_alone(world: World, asked: e.RecordingRequested, recording_id: str) -> bool:
+    """Whether no later recording runs in its slot: VideoSDK's stop ends whatever runs there now."""
+    holder = world.catalog.holder(asked.room_id, asked.participant_id, asked.kind)
+    return holder in (None, recording_id) or read(world, holder).ended
 
 
 def _stop_fact(outcome: Outcome, at: int) -> e.Event:

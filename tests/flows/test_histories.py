@@ -47,8 +47,7 @@ class Vendor:
     tracks: list[Track] = field(default_factory=list)
     late: list[Track] = field(default_factory=list)
     outbox: list[tuple[Track, e.Event]] = field(default_factory=list)
-    doubled: int = 0
-    asked: int = 0
+    must_tell: list[tuple[Track, e.Event]] = field(default_factory=list)
 
     def running(self, kind: str) -> Track | None:
         """The track that runs."""
@@ -70,7 +69,7 @@ class Vendor:
             self.late.append(track)
             return Unconfirmed("no answer")
         if self.running(kind):
-            self.doubled += 1
+            return Declined("videosdk_refused", "it is being recorded already")
         self.begin(track)
         return Accepted() if fate == "fine" else Unconfirmed("no answer")
 
@@ -93,7 +92,6 @@ class Vendor:
         return Accepted() if fate == "fine" else Unconfirmed("no answer")
 
     def _fate(self) -> str:
-        self.asked += 1
         return self.fates.pop(0) if self.fates else "fine"
 
     def cut(self, track: Track, how: str) -> None:
@@ -111,9 +109,8 @@ class Vendor:
         track.end_at = self.world.clock
         self.outbox.append((track, e.RecordingStopped(at=1, session_id=SESSION, files=tuple(track.files))))
 
-    def tell(self, at: int) -> None:
-        """One of the webhooks is sent; it may come again."""
-        track, fact = self.outbox[at % len(self.outbox)]
+    def tell(self, track: Track, fact: e.Event) -> None:
+        """A webhook is sent; it may come again."""
         webhook(self.world, track.recording_id, fact, track.about)
 
     def listed(
@@ -163,12 +160,13 @@ def late_start(_: MemoryWorld, vendor: Vendor, __: Any) -> None:
     """A start that we believe lost is done after all, unless its place is taken."""
     if vendor.late and not vendor.running(vendor.late[0].kind):
         vendor.begin(vendor.late.pop(0))
+        vendor.must_tell.append(vendor.outbox[-1])
 
 
 def webhook_comes(_: MemoryWorld, vendor: Vendor, which: Any) -> None:
     """Any of those that were sent so far."""
     if vendor.outbox:
-        vendor.tell(which)
+        vendor.tell(*vendor.outbox[which % len(vendor.outbox)])
 
 
 HAPPENS: list[tuple[Callable[[MemoryWorld, Vendor, Any], object], st.SearchStrategy[Any]]] = [
@@ -200,6 +198,9 @@ def lived(history: History, fates: list[str]) -> tuple[MemoryWorld, Vendor]:
             world.tape.dies_before = None
     world.tape.dies_before = None
     vendor.fates.clear()
+    # What began after its answer was lost, and neither list nor webhook nor file tells of, nobody can know.
+    for told in vendor.must_tell:
+        vendor.tell(*told)
     for kind in KINDS:
         app_stops(world, vendor, kind)
     for _ in range(12):
