@@ -29,6 +29,7 @@ KINDS = tuple(kind.value for kind in Kind)
 _RECORDING_ID = re.compile(r"rec-[0-9a-f]{32}")
 _ID_AT_MOST = 128  # DynamoDB's sort keys end at 1024 bytes
 _EXTERNAL_ID = re.compile(rf"(?!\.+$)[A-Za-z0-9_.@:+=~-]{{1,{_ID_AT_MOST}}}")
+_TOLD_ID = re.compile(rf"[^/\x00-\x1f\x7f]{{1,{_ID_AT_MOST}}}")
 _PLAIN_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _STAMP = re.compile(r"(?<!\d)(\d{13})(?=\.[A-Za-z0-9]+$)")
 
@@ -58,6 +59,18 @@ def external_id(text: object, field: str) -> str:
         f"{field} is not an id",
         field,
         "1 to 128 of the characters A-Z a-z 0-9 _ . @ : + = ~ -, and not dots alone",
+    )
+
+
+def told_id(text: str, field: str) -> str:
+    """A session's or participant's id as a delivered key may tell it; `Invalid` when no key could."""
+    if _TOLD_ID.fullmatch(text) and _is_text(text):
+        return text
+    raise Invalid(
+        f"invalid_{_snake(field)}",
+        f"{field} is not an id",
+        field,
+        f"1 to {_ID_AT_MOST} characters without slashes and control characters",
     )
 
 
@@ -134,8 +147,8 @@ def place(key: str, bucket_dir_path: str) -> Place:
     if len(rest) < 4 or rest[-2] not in KINDS or ".." in rest:
         raise _misplaced(key, f"{bucket_dir_path}/…/{{sessionId}}/{{participantId}}/{{kind}}/{{file}}")
     session_id, participant_id, kind, file = rest[-4:]
-    if max(len(session_id), len(participant_id)) > _ID_AT_MOST or not _is_text(key):
-        raise _misplaced(key, f"ids of at most {_ID_AT_MOST} characters, and whole characters")
+    if not (_TOLD_ID.fullmatch(session_id) and _TOLD_ID.fullmatch(participant_id) and _is_text(key)):
+        raise _misplaced(key, f"ids of at most {_ID_AT_MOST} characters, none of them broken or for control")
     minted = next((part for part in rest[:-4] if is_recording_id(part)), None)
     return Place(
         recording_id=minted or unannounced_id(session_id, participant_id, kind),

@@ -23,6 +23,8 @@ _OURS = {
 }
 _LISTED_BY = frozenset({"roomId", "sessionId", "participantId", "kind", "phase", "limit", "cursor"})
 _KEY_AT_MOST = 255
+# Rooms are named by us alone; sessions and participants also by the keys of unannounced segments.
+_ID_FILTERS = {"roomId": ids.external_id, "sessionId": ids.told_id, "participantId": ids.told_id}
 
 
 @bp.route("/recordings/start", methods=["POST"], authorizer=authorize, content_types=http.ANY_TYPE)
@@ -140,11 +142,7 @@ def _filter(told: dict[str, str]) -> Filter:
         _kind(kind, "kind")
     if phase is not None and phase not in PHASES:
         raise Invalid("unknown_phase", "there is no such phase", "phase", f"one of {', '.join(PHASES)}")
-    named = {
-        name: ids.external_id(told[name], name)
-        for name in ("roomId", "sessionId", "participantId")
-        if name in told
-    }
+    named = {name: check(told[name], name) for name, check in _ID_FILTERS.items() if name in told}
     return Filter(named.get("roomId"), named.get("sessionId"), named.get("participantId"), kind, phase)
 
 

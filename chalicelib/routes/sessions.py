@@ -26,7 +26,7 @@ def sessions() -> dict[str, Any]:
 @http.answers(200)
 def session(session_id: str) -> dict[str, Any]:
     """A session's manifest, with an address for each artifact."""
-    return review.session(wiring.world(), ids.external_id(http.in_path(session_id), "sessionId"))
+    return review.session(wiring.world(), ids.told_id(http.in_path(session_id), "sessionId"))
 
 
 @bp.route(
@@ -35,5 +35,5 @@ def session(session_id: str) -> dict[str, Any]:
 @http.answers(202)
 def finish(session_id: str) -> dict[str, Any]:
     """Build the session's products now, without waiting for the last `stopped`."""
-    known = ids.external_id(http.in_path(session_id), "sessionId")
+    known = ids.told_id(http.in_path(session_id), "sessionId")
     return review.finish_session(wiring.world(), known, http.caller(bp.current_request))

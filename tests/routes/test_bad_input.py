@@ -307,8 +307,8 @@ def test_a_query_that_is_none(path: str, query: str, code: str, field: str, api:
         ("phase=", "unknown_phase", "phase"),
         ("roomId=", "invalid_room_id", "roomId"),
         ("roomId=a%2Fb", "invalid_room_id", "roomId"),
-        ("sessionId=..", "invalid_session_id", "sessionId"),
-        ("sessionId=a%23b", "invalid_session_id", "sessionId"),
+        ("sessionId=", "invalid_session_id", "sessionId"),
+        ("sessionId=a%2Fb", "invalid_session_id", "sessionId"),
         ("participantId=a%00b", "invalid_participant_id", "participantId"),
         ("kind=audio&kind=video", "repeated_parameter", "kind"),
     ],
@@ -340,16 +340,28 @@ def test_no_query_is_a_fault_of_ours(path: str, query: dict[str, str], api: Gate
 # --- paths ------------------------------------------------------------------------------------------
 
 # As they stand in the address; API Gateway hands them on like this.
-ODD_IN_PATH = [
-    "%20", "a%20b", "a%2Fb", "..%2F..", "%2e%2e", "a%00b", "%C3%BC", "%ED%A0%80", "%FF", "%", "%zz", "a%25b",
-    "%252e", "*", "a'b", "a;b", "a,b", "a&b", "$a", "(a)", "a!", "x" * 129, "a%0A", "+%2B%20",
+NO_ID = ["a%2Fb", "..%2F..", "a%00b", "a%0A", "a%7F", "x" * 129]
+# A delivered key may hold these: they are looked for, and not found.
+ODD_ID = [
+    "%20", "a%20b", "%2e%2e", "%C3%BC", "%ED%A0%80", "%FF", "%", "%zz", "a%25b", "%252e", "*", "a'b", "a;b",
+    "a,b", "a&b", "$a", "(a)", "a!", "+%2B%20",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("odd", ODD_IN_PATH)
+@pytest.mark.parametrize("odd", NO_ID)
 def test_a_path_that_names_no_id(odd: str, api: Gateway) -> None:
     for answer in (api.get(f"/sessions/{odd}"), api.post(f"/sessions/{odd}/finish")):
         assert answer.refusal == (400, "invalid_session_id", "sessionId")
+
+
+@pytest.mark.parametrize("odd", ODD_ID)
+def test_a_path_that_names_an_odd_id(odd: str, api: Gateway) -> None:
+    for answer in (api.get(f"/sessions/{odd}"), api.post(f"/sessions/{odd}/finish")):
+        assert answer.refusal == (404, "session_not_found", None)
+
+
+@pytest.mark.parametrize("odd", NO_ID + ODD_ID)
+def test_a_path_that_names_no_recording(odd: str, api: Gateway) -> None:
     for answer in (api.get(f"/recordings/{odd}"), api.get(f"/recordings/{odd}/events")):
         assert answer.refusal == (400, "invalid_recording_id", "recordingId")
 

@@ -19,7 +19,7 @@ from chalicelib.adapters.videosdk import lists
 from chalicelib.adapters.videosdk.answers import NOT_JOINED, START, STOP, Saying, outcome, text
 from chalicelib.adapters.videosdk.token import Credentials, Tokens
 from chalicelib.adapters.videosdk.wire import Answer, NotReached, Reply, Request, Wire
-from chalicelib.core.errors import Unavailable
+from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.core.ids import external_id
 from chalicelib.ports import Listed, Outcome, Presence
 
@@ -132,8 +132,11 @@ class Api:
             yield from lists.listed(told)
 
     def presences(self, session_id: str) -> list[Presence]:
-        """Who was in a session, and when."""
-        path = f"/v2/sessions/{quote(external_id(session_id, 'sessionId'), safe='')}/participants"
+        """Who was in a session, and when; nobody where VideoSDK can not have such a session."""
+        try:
+            path = f"/v2/sessions/{quote(external_id(session_id, 'sessionId'), safe='')}/participants"
+        except Invalid:
+            return []
         return [stay for told in self._pages(path, {}) for stay in lists.presences(told, session_id)]
 
     def _command(
