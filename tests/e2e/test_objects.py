@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 import pytest
 import requests
@@ -156,7 +156,7 @@ class Placed:
 
 @pytest.fixture(scope="module")
 def placed(stage: Stage, new: New, sound: bytes) -> Placed:
-    session_id = new("keys")
+    session_id = new("keys ü+")
     for key in ELSEWHERE:
         stage.put(key.format(session=session_id, file=FILE), sound)
     below = [key for key, _ in KEYS.values()] + list(MISPLACED.values())
@@ -193,9 +193,17 @@ def test_what_lies_outside_the_prefix_is_not_looked_at(stage: Stage, placed: Pla
     assert not [fact for fact in stage.facts("misplaced") if not fact["key"].startswith(stage.under(""))]
 
 
+def test_a_session_of_any_name_gets_its_manifest(stage: Stage, placed: Placed) -> None:
+    def written() -> bool:
+        lines = stage.api.get("/sessions", limit=20)["sessions"]
+        return any(line["sessionId"] == placed.session_id and line["manifestKey"] for line in lines)
+
+    assert until("the manifest", written)
+
+
 def test_files_under_any_key_can_be_had(stage: Stage, placed: Placed) -> None:
     def manifest() -> Told | None:
-        told = stage.api.get(f"/sessions/{placed.session_id}")
+        told = stage.api.get(f"/sessions/{quote(placed.session_id, safe='')}")
         return told if len(told["artifacts"]) == len(KEYS) else None
 
     for made in until("all of them in one manifest", manifest)["artifacts"]:
