@@ -60,6 +60,8 @@ class Vendor:
         assert (room_id, participant_id) == (ROOM, WHO)
         track = Track(bucket_dir_path.rpartition("/")[2], kind, self.world.clock)
         assert track.recording_id in webhook_url
+        # Of a start done after the next was asked for, without a file, nobody could say whose it was.
+        self.late = [track for track in self.late if track.kind != kind]
         fate = self._fate()
         if fate == "unreachable":
             return Declined("videosdk_unreachable", "no route")
