@@ -110,12 +110,14 @@ def _write_manifest(world: World, session_id: str, facts: Iterable[e.Event]) -> 
 
 
 def _ready(session: Session, key: str) -> dict[str, object]:
+    """Rings may overtake each other; the one that knows more is the newer."""
     return {
         "sessionId": session.session_id,
         "roomId": session.room_id,
         "manifestKey": key,
         "complete": session.verdict.complete,
         "missing": len(session.verdict.missing),
+        "known": session.known,
     }
 
 

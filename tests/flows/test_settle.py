@@ -278,6 +278,7 @@ def test_it_rings_once_for_each_manifest(world: MemoryWorld) -> None:
         "manifestKey": kept.manifest_key,
         "complete": True,
         "missing": 0,
+        "known": kept.known,
     }
 
 
