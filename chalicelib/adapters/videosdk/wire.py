@@ -79,7 +79,8 @@ class Wire:
         self._session.verify = authorities or True
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # Nothing is unpacked, so a small answer can not become a large one.
-        self._session.headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        self._session.headers.clear()
+        self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Bounded())
 
