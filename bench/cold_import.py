@@ -56,16 +56,15 @@ def main() -> None:
 def _cpu(program: str, code: Path) -> float:
     """User and system seconds of one process, from its start to its end."""
     environ = dict.fromkeys(SETTINGS, "bench") | {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONPATH": str(code)}
-    before = os.times()
-    subprocess.run(
-        [str(PYTHON), "-B", "-c", program],
-        env=os.environ | environ,
-        cwd=code,
-        check=True,
-        capture_output=True,
-    )
-    after = os.times()
-    return (after.children_user + after.children_system) - (before.children_user + before.children_system)
+    before = _of_children()
+    command = [str(PYTHON), "-B", "-c", program]
+    subprocess.run(command, env=os.environ | environ, cwd=code, check=True, capture_output=True)
+    return _of_children() - before
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":
