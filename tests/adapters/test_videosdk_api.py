@@ -835,6 +835,22 @@ def test_an_empty_page_ends_the_list(vendor: v.Vendor) -> None:
     assert len(vendor.seen) == 2
 
 
+def test_who_got_no_list_does_not_ask_for_the_next_at_once(vendor: v.Vendor, hands: v.Hands) -> None:
+    vendor.play(v.answer(503, v.HTML))
+    api = make_api(vendor.url, hands)
+    with pytest.raises(Unavailable):
+        list(api.listed(v.ROOM))
+    asked = len(vendor.seen)
+
+    with pytest.raises(Unavailable, match="a moment ago"):
+        api.presences(v.SESSION)
+
+    assert len(vendor.seen) == asked
+    hands.sleep(PATIENT.quiet_s)
+    vendor.play(page([item()]))
+    assert list(api.listed(v.ROOM)) == [FIRST]
+
+
 def test_a_vendor_that_is_not_there_can_not_be_asked(hands: v.Hands) -> None:
     with pytest.raises(Unavailable, match="no connection"):
         make_api(v.closed_port(), hands).presences(v.SESSION)

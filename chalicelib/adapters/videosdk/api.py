@@ -34,7 +34,8 @@ class Limits:
     `list_s + connect_s + page_s`, whatever VideoSDK does.
 
     `early_s` is how long a start is tried for a participant who has not joined yet: VideoSDK's own agents
-    have needed "another second or two" after `participant-joined`.
+    have needed "another second or two" after `participant-joined`. `quiet_s` is how long no list is asked for
+    after one that got no answer: who looks at many recordings shall not wait for each of them.
     """
 
     connect_s: float = 2.0
@@ -43,6 +44,7 @@ class Limits:
     again_s: float = 6.0
     early_s: float = 6.0
     list_s: float = 30.0
+    quiet_s: float = 15.0
     pages: int = 100
 
 
@@ -103,6 +105,7 @@ class Api:
         self._forget = forget
         self._limits = limits
         self._clock = clock
+        self._quiet_until = 0.0
 
     def start(
         self, room_id: str, participant_id: str, kind: str, *, webhook_url: str, bucket_dir_path: str
@@ -152,11 +155,20 @@ class Api:
             if left_s <= 0:
                 raise lists.unavailable("the list takes too long")
             request = Request("GET", path, LIST_CAP, self._limits.page_s, {**params, "page": str(number)})
-            told = lists.page(_body(self._ask(request, QUESTION, left_s)))
+            told = lists.page(_body(self._asked(request, left_s)))
             yield told
             if told.last <= number or not told.data:
                 return
         raise lists.unavailable(f"the list has more than {self._limits.pages} pages")
+
+    def _asked(self, request: Request, left_s: float) -> Reply:
+        """A question's reply, unless VideoSDK gave none a moment ago."""
+        if self._clock.monotonic() < self._quiet_until:
+            raise lists.unavailable("it did not answer a moment ago")
+        reply = self._ask(request, QUESTION, left_s)
+        if _hurdle(reply) in ("unreached", "lost"):
+            self._quiet_until = self._clock.monotonic() + self._limits.quiet_s
+        return reply
 
     def _ask(self, request: Request, again: Mapping[Hurdle, Again], again_s: float) -> Reply:
         """Send, and send again where the table allows it, as long as there is time."""
@@ -190,7 +202,7 @@ class Api:
     def _wait(self, reply: Reply, again: Again, count: int) -> float:
         """Longer each time, spread so that many do not come at once, and not less than VideoSDK asks for."""
         own = again.wait_s * again.growth**count * random.uniform(0.75, 1.0)
-        return max(own, _asked(reply, self._clock.now()))
+        return max(own, _retry_after(reply, self._clock.now()))
 
 
 def _hurdle(reply: Reply) -> Hurdle | None:
@@ -206,7 +218,7 @@ def _hurdle(reply: Reply) -> Hurdle | None:
     return "lost"
 
 
-def _asked(reply: Reply, now: int) -> float:
+def _retry_after(reply: Reply, now: int) -> float:
     """The wait that a Retry-After asks for, in seconds: a number, or a date."""
     told = (isinstance(reply, Answer) and reply.retry_after) or ""
     if told.isascii() and told.isdecimal():
