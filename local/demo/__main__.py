@@ -18,6 +18,7 @@ from local.videosdk.client import Meeting
 
 FILES = Path(".local/demo")
 PLAIN_WIDTH = 110
+INTERRUPTED = 130  # as a shell tells of Ctrl-C
 
 
 def main() -> int:
@@ -33,6 +34,8 @@ def main() -> int:
         if not leave:
             serve(console)
         return 0 if complete else 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     finally:
         if not was_up:
             stack.down()
