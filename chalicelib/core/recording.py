@@ -100,7 +100,7 @@ class Recording:
         says = next((phase for kind, phase in SAYS.items() if kind in known), Phase.REQUESTED)
         return Phase.DONE if says is Phase.STOPPED and self.verdict.settled else says
 
-    @property
+    @cached_property
     def refused(self) -> bool:
         """Whether nothing was ever started."""
         return self.knows(e.StartRefused) and not self.knows(*RAN)
@@ -147,13 +147,13 @@ class Recording:
         found.sort(key=lambda f: (not _is_gone(f), f.at, f.identity))
         return {fact.file: fact for fact in found}
 
-    @property
+    @cached_property
     def segments(self) -> list[e.SegmentStored]:
         """The segments that can be used, in the order of the clock."""
         stored = [f for f in self.delivered.values() if isinstance(f, e.SegmentStored)]
         return sorted(stored, key=lambda f: (f.start_at, f.file))
 
-    @property
+    @cached_property
     def expected(self) -> frozenset[str]:
         """The names of the files that a webhook or VideoSDK's list said there are."""
         return frozenset(
@@ -163,7 +163,7 @@ class Recording:
             for path in fact.files
         )
 
-    @property
+    @cached_property
     def awaited(self) -> frozenset[str]:
         """Expected files that are neither here nor given up."""
         overdue = {f.file for f in self.facts if isinstance(f, e.SegmentOverdue)}
