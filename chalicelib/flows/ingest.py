@@ -1,10 +1,13 @@
 """A delivered object becomes a segment: one pass over the bytes, the repaired copy, one fact."""
 
+from typing import Any
+
 from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.manifest import content_type
 from chalicelib.core.plan import REPAIRED, steps
+from chalicelib.core.recording import GONE
 from chalicelib.core.scan import NotRecording, Scan
 from chalicelib.core.timeline import starts
 from chalicelib.core.trigger import Appeared
@@ -24,7 +27,7 @@ def ingest(world: World, appeared: Appeared) -> None:
     try:
         reading = world.inbox.read(appeared.key)
     except NotFound as gone:
-        return _reject(world, where, Object(appeared.key, "", 0, world.now()), gone.code, gone.message)
+        return _reject(world, where, Object(appeared.key, "", 0, world.now()), GONE, gone.message)
     if not _known(world, where, reading.object):
         _process(world, where, reading)
     return None
@@ -62,6 +65,20 @@ def _identity(type_: type[e.Event], delivered: Object) -> str:
     return e.identity_of(type_, key=delivered.key, etag=delivered.etag)
 
 
+def _delivery(where: ids.Place, delivered: Object, now: int) -> dict[str, Any]:
+    """What is told of a delivered object, whatever became of it."""
+    return {
+        "at": now,
+        "key": delivered.key,
+        "etag": delivered.etag,
+        "bytes": delivered.bytes,
+        "session_id": where.session_id,
+        "participant_id": where.participant_id,
+        "kind": where.kind,
+        "file": where.file,
+    }
+
+
 def _stored(
     where: ids.Place, delivered: Object, scan: Scan, target: str, size: int, now: int
 ) -> e.SegmentStored:
@@ -69,14 +86,7 @@ def _stored(
         where.stamp_at, scan.first_ms, delivered.modified_at, scan.duration_ms
     )
     return e.SegmentStored(
-        at=now,
-        key=delivered.key,
-        etag=delivered.etag,
-        bytes=delivered.bytes,
-        session_id=where.session_id,
-        participant_id=where.participant_id,
-        kind=where.kind,
-        file=where.file,
+        **_delivery(where, delivered, now),
         start_at=start_at,
         duration_ms=scan.duration_ms,
         clock=clock,
@@ -96,14 +106,7 @@ def _stored(
 
 def _reject(world: World, where: ids.Place, delivered: Object, code: str, reason: str) -> None:
     fact = e.SegmentRejected(
-        at=world.now(),
-        key=delivered.key,
-        etag=delivered.etag,
-        bytes=delivered.bytes,
-        session_id=where.session_id,
-        participant_id=where.participant_id,
-        kind=where.kind,
-        file=where.file,
+        **_delivery(where, delivered, world.now()),
         code=code,
         reason=reason,
     )
