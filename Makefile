@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up down logs demo test check bench package deploy wire token redrive clean
+.PHONY: help setup up down logs demo test soak check bench package deploy wire token redrive clean
 
 PY := .venv/bin/python
 STAGE ?= prod
@@ -36,6 +36,9 @@ test: .local/venv.stamp .local/aws.stamp .local/browser.stamp ## set everything 
 	test -n "$$before" || $(PY) -m local.stack down; \
 	exit $$passed
 	@$(MAKE) --no-print-directory check
+
+soak: .local/venv.stamp .local/aws.stamp ## try the invariants of tests/reliability in full; SEED=... repeats a run
+	@$(PY) -m pytest -n 2 tests/reliability --soak $(if $(SEED),--seed $(SEED))
 
 check: .local/venv.stamp ## lint, types, and what CloudFormation would refuse
 	@$(PY) -m ruff check .

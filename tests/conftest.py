@@ -1,6 +1,15 @@
 """What all tests share: properties are tried with the same examples each time, so that red stays red."""
 
+import pytest
 from hypothesis import settings
+
+pytest_plugins = ["tests.tally"]
 
 settings.register_profile("house", max_examples=60, deadline=None, derandomize=True, database=None)
 settings.load_profile("house")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of tests/reliability is run, and from which seed."""
+    parser.addoption("--soak", action="store_true", help="the full figures: hours, not minutes")
+    parser.addoption("--seed", type=int, help="repeat a run that began from this seed")
