@@ -63,9 +63,9 @@ def main() -> None:
 
 def environment(videosdk: str) -> dict[str, str]:
     """The settings that a function would have."""
-    names = ("RECORDINGS_BUCKET", "OUTPUT_BUCKET", "INGEST_QUEUE_URL", "RENDER_QUEUE_URL")
+    queues = ("INGEST_QUEUE_URL", "RENDER_QUEUE_URL", "DEAD_LETTER_QUEUE_URL")
     secrets = ("VIDEOSDK_SECRET", "APP_TOKEN_SECRET", "WEBHOOK_TAG_SECRET")
-    told = dict.fromkeys((*names, *secrets), "bench")
+    told = dict.fromkeys(("RECORDINGS_BUCKET", "OUTPUT_BUCKET", *queues, *secrets), "bench")
     return told | {
         "TABLE": neighbours.TABLE,
         "BUCKET_DIR_PATH": "recordings",

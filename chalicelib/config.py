@@ -18,6 +18,7 @@ class Config:
     output_bucket: str
     ingest_queue_url: str
     render_queue_url: str
+    dead_letter_queue_url: str
     videosdk_secret: str
     app_token_secret: str
     webhook_tag_secret: str
@@ -49,6 +50,7 @@ REQUIRED = (
     "OUTPUT_BUCKET",
     "INGEST_QUEUE_URL",
     "RENDER_QUEUE_URL",
+    "DEAD_LETTER_QUEUE_URL",
     "VIDEOSDK_SECRET",
     "APP_TOKEN_SECRET",
     "WEBHOOK_TAG_SECRET",

@@ -100,13 +100,15 @@ def _ground() -> dict[str, str]:
     }
     for name, value in secrets.items():
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
-    queues = [boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("ingest", "render")]
+    names = ("ingest", "render", "dead-letters")
+    queues = [boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in names]
     return {
         "RECORDINGS_BUCKET": "recordings",
         "BUCKET_DIR_PATH": "rec",
         "OUTPUT_BUCKET": "output",
         "INGEST_QUEUE_URL": queues[0],
         "RENDER_QUEUE_URL": queues[1],
+        "DEAD_LETTER_QUEUE_URL": queues[2],
         "VIDEOSDK_SECRET": "videosdk",
         "APP_TOKEN_SECRET": "app-token",
         "WEBHOOK_TAG_SECRET": "webhook-tag",
