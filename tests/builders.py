@@ -41,7 +41,7 @@ def stopped(*files: str, at: int = 14) -> e.RecordingStopped:
     return e.RecordingStopped(at=at, session_id=SESSION, files=tuple(f"/a/path/{file}" for file in files))
 
 
-def ended(*files: str, at: int = 15) -> e.RecordingEnded:
+def ended(*files: str, at: int = 15, early: bool = False) -> e.RecordingEnded:
     """VideoSDK's list, naming files by other paths."""
     return e.RecordingEnded(
         at=at,
@@ -50,6 +50,7 @@ def ended(*files: str, at: int = 15) -> e.RecordingEnded:
         start_at=ZERO,
         end_at=ZERO + 30_000,
         files=tuple(f"individual-recordings/{file}" for file in files),
+        early=early,
     )
 
 
@@ -76,14 +77,18 @@ def stored(file: str, *, start_at: int = ZERO, duration_ms: int = 1000, **said: 
         "tail_lost": False,
         "repaired_key": f"sessions/{SESSION}/{WHO}/audio/repaired-{start_at}-0123456789abcdef.webm",
         "repaired_bytes": 1300,
+        "modified_at": ZERO,
     }
     return e.SegmentStored(**{**told, **said})
 
 
-def rejected(file: str, *, code: str = "not_webm", etag: str = "e1", at: int = 20) -> e.SegmentRejected:
+def rejected(
+    file: str, *, code: str = "not_webm", etag: str = "e1", modified_at: int = ZERO
+) -> e.SegmentRejected:
     """A file that could not be read."""
     return e.SegmentRejected(
-        at=at,
+        at=20,
+        modified_at=modified_at,
         key=f"recordings/{RID}/{SESSION}/{WHO}/audio/{file}",
         etag=etag,
         bytes=12,
@@ -93,6 +98,23 @@ def rejected(file: str, *, code: str = "not_webm", etag: str = "e1", at: int = 2
         file=file,
         code=code,
         reason="it is something else",
+    )
+
+
+def given_up(file: str, *, tries: int = 3, product: str = "repaired") -> e.WorkGivenUp:
+    """A file that came and could not be processed."""
+    return e.WorkGivenUp(
+        at=25,
+        product=product,
+        target=f"sessions/{SESSION}/{WHO}/audio/{product}-{file}",
+        key=f"recordings/{RID}/{SESSION}/{WHO}/audio/{file}",
+        etag="e1",
+        session_id=SESSION,
+        participant_id=WHO,
+        kind=Kind.AUDIO,
+        file=file,
+        tries=tries,
+        reason=f"the process was killed {tries} times",
     )
 
 

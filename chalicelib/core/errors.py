@@ -68,8 +68,11 @@ class KeyReused(Refused):
     """The same Idempotency-Key came before with another body."""
 
 
+@dataclass(eq=False)
 class Unavailable(TracklaneError):
-    """A neighbour is down, slow or wrong; the same request may succeed later."""
+    """A neighbour is down, slow or wrong; the same request may succeed later, after `retry_after_s`."""
+
+    retry_after_s: int | None = None
 
 
 class BadGateway(Unavailable):

@@ -163,15 +163,19 @@ class RecordingListed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingEnded(Event):
-    """VideoSDK's list has the recording, ended, with these files: the second witness of completeness."""
+    """VideoSDK's list has the recording, ended, with these files: the second witness of completeness.
 
-    SAME_IF = ("listed_id", "files")
+    `early`: the list was read so soon after the end that files may still have been added to it.
+    """
+
+    SAME_IF = ("listed_id", "files", "early")
 
     listed_id: str
     session_id: str
     start_at: int
     end_at: int
     files: tuple[str, ...]
+    early: bool = False
 
 
 # --- what came into the bucket --------------------------------------------------------------------
@@ -184,7 +188,8 @@ class SegmentStored(Event):
     `start_at` is the first packet's place on the epoch clock, `clock` where that was taken from and
     `uncertainty_ms` how far it may be off. `holes` are stretches inside the file without media, as
     [start_ms, end_ms] from `start_at`. `tail_lost` says that the file ends in the middle of
-    something; `lost_bytes` and `clock_breaks` are those of the scan.
+    something; `lost_bytes` and `clock_breaks` are those of the scan. `modified_at` is when the bucket got
+    the object: of two deliveries of one file it tells the newer.
     """
 
     SAME_IF = ("key", "etag")
@@ -210,6 +215,7 @@ class SegmentStored(Event):
     repaired_bytes: int
     lost_bytes: int = 0
     clock_breaks: int = 0
+    modified_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +233,7 @@ class SegmentRejected(Event):
     file: str
     code: str
     reason: str
+    modified_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +244,38 @@ class ObjectMisplaced(Event):
 
     key: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkGivenUp(Event):
+    """A delivered file, or a product of it, was tried `tries` times and is tried no more.
+
+    `target` is the key of what was to be made. For the product `repaired`, `key` and `etag` are those of
+    the delivered object.
+    """
+
+    SAME_IF = ("target", "tries")
+
+    product: str
+    target: str
+    key: str
+    etag: str
+    session_id: str
+    participant_id: str
+    kind: Kind
+    file: str
+    tries: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkRedriven(Event):
+    """An operator had given-up work tried again: each time is a fact of its own."""
+
+    SAME_IF = ("target", "at")
+
+    target: str
+    by: str
 
 
 # --- what did not come ----------------------------------------------------------------------------
@@ -380,7 +419,8 @@ _TYPES = {
         StopRequested, StopAccepted, StopUnneeded, StopUnconfirmed,
         RecordingStarting, RecordingStarted, RecordingStopping, RecordingStopped, RecordingFailed, OddHeard,
         RecordingListed, RecordingEnded,
-        SegmentStored, SegmentRejected, ObjectMisplaced, SegmentOverdue, EndOverdue,
+        SegmentStored, SegmentRejected, ObjectMisplaced, WorkGivenUp, WorkRedriven,
+        SegmentOverdue, EndOverdue,
         SessionStarted, SessionEnded, ParticipantJoined, ParticipantLeft, ParticipantListed, FinishRequested,
         VerdictReached, ArtifactMade, ProductFailed, ManifestMade,
     )

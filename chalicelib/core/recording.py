@@ -41,6 +41,7 @@ SAYS: dict[type[e.Event], Phase] = {
     e.RecordingListed: Phase.RECORDING,
     e.SegmentStored: Phase.RECORDING,
     e.SegmentRejected: Phase.RECORDING,
+    e.WorkGivenUp: Phase.RECORDING,
     e.RecordingStarting: Phase.STARTING,
     e.StartAccepted: Phase.STARTING,
     e.StartUnconfirmed: Phase.REQUESTED,
@@ -56,6 +57,7 @@ RAN = (
     e.RecordingEnded,
     e.SegmentStored,
     e.SegmentRejected,
+    e.WorkGivenUp,
 )
 GONE = "object_gone"  # the code of a delivered file that was not there any more when we came to read it
 
@@ -135,7 +137,8 @@ class Recording:
         return Kind(named) if named else None
 
     def _of_deliveries(self, name: str) -> str | None:
-        return min((str(getattr(fact, name)) for fact in self.delivered.values()), default=None)
+        told = [*self.delivered.values(), *self.told(e.WorkGivenUp)]
+        return min((str(getattr(fact, name)) for fact in told), default=None)
 
     @cached_property
     def delivered(self) -> dict[str, Delivered]:
@@ -144,7 +147,7 @@ class Recording:
         An object that was gone when its event came is no delivery where another of its file is known.
         """
         found: list[Delivered] = [*self.told(e.SegmentStored), *self.told(e.SegmentRejected)]
-        found.sort(key=lambda f: (not _is_gone(f), f.at, f.identity))
+        found.sort(key=lambda f: (not _is_gone(f), f.modified_at, f.identity))
         return {fact.file: fact for fact in found}
 
     @cached_property
@@ -164,21 +167,31 @@ class Recording:
         )
 
     @cached_property
+    def given_up(self) -> dict[str, e.WorkGivenUp]:
+        """The files that came and could not be processed, by name, each with the last word on it."""
+        tried = sorted(self.told(e.WorkGivenUp), key=lambda f: (f.tries, f.identity))
+        return {fact.file: fact for fact in tried if fact.file not in self.delivered}
+
+    @cached_property
     def awaited(self) -> frozenset[str]:
         """Expected files that are neither here nor given up."""
         overdue = {f.file for f in self.facts if isinstance(f, e.SegmentOverdue)}
-        return self.expected - self.delivered.keys() - overdue
+        return self.expected - self.delivered.keys() - self.given_up.keys() - overdue
 
     @property
     def confirmed(self) -> bool:
-        """Whether VideoSDK's list has confirmed the end."""
-        return self.knows(e.RecordingEnded)
+        """Whether VideoSDK's list has confirmed the end.
+
+        A list that was read early confirms what a webhook says, but nothing by itself.
+        """
+        ends = self.told(e.RecordingEnded)
+        return any(not end.early for end in ends) or (bool(ends) and self.knows(e.RecordingStopped))
 
     @property
     def awaits_confirmation(self) -> bool:
         """Whether it seems to have ended and VideoSDK's list is still to be asked about it."""
-        seems_over = self.knows(e.RecordingStopped, e.RecordingFailed, e.StopUnneeded)
-        over = self.refused or self.knows(e.EndOverdue, e.RecordingEnded)
+        seems_over = self.knows(e.RecordingStopped, e.RecordingFailed, e.StopUnneeded, e.RecordingEnded)
+        over = self.refused or self.confirmed or self.knows(e.EndOverdue)
         return self.requested is not None and seems_over and not over
 
     @cached_property
@@ -189,25 +202,22 @@ class Recording:
 
     def _settled(self) -> bool:
         if self.requested is None:
-            return bool(self.delivered)
+            return bool(self.delivered or self.given_up)
         if self.refused:
             return True
-        return self.knows(e.RecordingEnded, e.EndOverdue) and not self.awaited
+        return (self.confirmed or self.knows(e.EndOverdue)) and not self.awaited
 
     def _missing(self) -> Iterable[Finding]:
         for refusal in self.told(e.StartRefused) if self.refused else ():
             yield self._finding("start_refused", detail=refusal.message)
         if self.knows(e.RecordingFailed):
             yield self._finding("failed")
-        for file in sorted(self.expected - self.delivered.keys()):
+        for file in sorted(self.expected - self.delivered.keys() - self.given_up.keys()):
             yield self._finding("not_delivered" if file not in self.awaited else "still_open", file)
-        for fact in sorted(self.delivered.values(), key=lambda f: f.file):
-            if isinstance(fact, e.SegmentRejected):
-                yield self._finding("rejected", fact.file, fact.reason)
-            elif fact.tail_lost:
-                yield self._finding("tail_lost", fact.file)
-            elif fact.lost_bytes:
-                yield self._finding("damaged", fact.file, f"{fact.lost_bytes} bytes")
+        for file, fact in sorted(self.given_up.items()):
+            yield self._finding("given_up", file, fact.reason)
+        for file in sorted(self.delivered):
+            yield from self._missing_of(self.delivered[file])
         if self._unproven:
             yield self._finding("unproven")
         if not self.awaited and not self._settled():
@@ -216,8 +226,16 @@ class Recording:
     @property
     def _unproven(self) -> bool:
         """Given up on: the list never confirmed an end, and no webhook told one either."""
-        told = self.refused or self.knows(e.RecordingStopped, e.RecordingEnded, e.RecordingFailed)
+        told = self.refused or self.confirmed or self.knows(e.RecordingStopped, e.RecordingFailed)
         return self.knows(e.EndOverdue) and not told
+
+    def _missing_of(self, fact: Delivered) -> Iterable[Finding]:
+        if isinstance(fact, e.SegmentRejected):
+            yield self._finding("rejected", fact.file, fact.reason)
+        elif fact.tail_lost:
+            yield self._finding("tail_lost", fact.file)
+        elif fact.lost_bytes:
+            yield self._finding("damaged", fact.file, f"{fact.lost_bytes} bytes")
 
     def _odd(self) -> Iterable[Finding]:
         if self.requested is None:
@@ -226,7 +244,7 @@ class Recording:
             yield self._finding("refused_and_ran")
         if self.knows(e.EndOverdue) and self.knows(e.RecordingStopped) and not self.confirmed:
             yield self._finding("unconfirmed_by_list")
-        if self.knows(e.RecordingStopped, e.RecordingEnded) and not self.expected | self.delivered.keys():
+        if self.knows(e.RecordingStopped, e.RecordingEnded) and not self._files:
             yield self._finding("no_segments")
         for fact in self.told(e.OddHeard):
             yield self._finding("odd_delivery", detail=f"{fact.webhook_type}: {fact.reason}")
@@ -242,6 +260,10 @@ class Recording:
             yield self._finding("broken_clock", fact.file, f"{fact.clock_breaks} times")
         if isinstance(fact, e.SegmentStored) and fact.clock != "stamp":
             yield self._finding("uncertain_clock", fact.file, f"by {fact.clock}, ±{fact.uncertainty_ms} ms")
+
+    @property
+    def _files(self) -> frozenset[str]:
+        return self.expected | self.delivered.keys() | self.given_up.keys()
 
     def _finding(self, reason: str, file: str | None = None, detail: str | None = None) -> Finding:
         return Finding(reason, self.recording_id, self.participant_id, self.kind, file, detail)

@@ -10,11 +10,12 @@ REASONS = {
     "failed": "VideoSDK reported that the recording failed",
     "not_delivered": "VideoSDK announced this file and it never came into the bucket; check the storage "
     "configuration of the API key",
+    "given_up": "this file was delivered and could not be processed; mend the cause, then redrive",
     "rejected": "this file was delivered and is not a recording that can be read",
     "tail_lost": "this file ends in the middle of a packet: its tail is missing",
     "damaged": "some bytes inside this file can not be read: what they held is missing",
-    "unproven": "nobody said which files there should be: no webhook named them and VideoSDK's list does "
-    "not have the recording",
+    "unproven": "nobody said for certain which files there should be: no webhook named them, and VideoSDK's "
+    "list does not have the recording's end or was last read too soon after it",
     "still_open": "the recording has not ended, its end is not confirmed yet, or this file is on its way",
     "refused_and_ran": "we were told that VideoSDK did not start the recording, and it ran all the same",
     "unannounced": "these segments came without a start of ours",

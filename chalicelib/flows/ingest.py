@@ -72,6 +72,7 @@ def _delivery(where: ids.Place, delivered: Object, now: int) -> dict[str, Any]:
         "key": delivered.key,
         "etag": delivered.etag,
         "bytes": delivered.bytes,
+        "modified_at": delivered.modified_at,
         "session_id": where.session_id,
         "participant_id": where.participant_id,
         "kind": where.kind,

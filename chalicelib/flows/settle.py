@@ -50,13 +50,22 @@ def settle_recording(world: World, recording_id: str) -> Recording:
 def confirm(world: World, recording: Recording) -> Recording:
     """Ask VideoSDK's list, the second witness. Its silence is no news: the reconciler asks again."""
     try:
-        heard = [fact for item in _listed(world, recording) if (fact := _fact(item, world.now()))]
+        told = [_fact(item, world.now()) for item in _listed(world, recording)]
     except Unavailable as silence:
         log.warning("VideoSDK's list can not be asked about %s: %s", recording.recording_id, silence)
         return recording
+    heard = [fact for fact in told if not _says_the_same(fact, recording)]
     for fact in heard:
         world.ledger.append(recording_subject(recording.recording_id), fact)
     return Recording.of(recording.recording_id, recording.facts | set(heard))
+
+
+def _says_the_same(fact: e.Event, recording: Recording) -> bool:
+    """Whether the list only repeats, later, an end that is confirmed: no news, and no reason to wait anew."""
+    if not isinstance(fact, e.RecordingEnded) or not recording.confirmed:
+        return False
+    before = {(end.listed_id, end.files) for end in recording.told(e.RecordingEnded)}
+    return (fact.listed_id, fact.files) in before
 
 
 def settle_session(world: World, session_id: str) -> None:
@@ -162,6 +171,7 @@ FREES_SLOT = (
     e.EndOverdue,
 )
 START_TAKES_MS = 60_000  # from our request to the start that the list tells
+EARLY_MS = 60_000  # so long after an end, its list may still be filled
 CLOCKS_APART_MS = 5_000  # what began earlier than this is the recording before ours
 
 
@@ -177,4 +187,5 @@ def _fact(item: Listed, at: int) -> e.Event:
         start_at=item.start_at,
         end_at=item.end_at,
         files=item.files,
+        early=at - item.end_at < EARLY_MS,
     )

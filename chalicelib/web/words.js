@@ -54,6 +54,8 @@ const STORY = {
   SegmentStored: ["The bucket", (e) => `got ${e.file}; it is whole and its repaired copy was written`],
   SegmentRejected: ["The bucket", (e) => `got ${e.file}, which can not be read: ${e.reason}`],
   ObjectMisplaced: ["The bucket", (e) => `got an object that names no segment: ${e.reason}`],
+  WorkGivenUp: ["Tracklane", (e) => `gave up processing ${e.file} after ${e.tries} tries: ${e.reason}`],
+  WorkRedriven: ["You", (e) => `had given-up work tried again${e.by ? `, as ${e.by}` : ""}`],
   SegmentOverdue: ["Tracklane", (e) => `gave up waiting for ${e.file}`],
   EndOverdue: ["Tracklane", (e) => `gave up waiting for the end: ${e.reason}`],
   VerdictReached: ["Tracklane", (e) => `concluded: ${e.complete ? "complete" : "not complete"}`],
@@ -131,7 +133,7 @@ export function explained(gap, track, participantId, manifest) {
   return { state: "off", words: offWords(gap, track) };
 }
 
-const NEVER_CAME = new Set(["not_delivered", "rejected"]);
+const NEVER_CAME = new Set(["not_delivered", "given_up", "rejected"]);
 
 /** A file's name carries its start in epoch milliseconds; without one it may belong into any gap. */
 function mayBelong(file, gap, zeroAt) {

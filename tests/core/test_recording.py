@@ -38,12 +38,14 @@ from tests.builders import (
     B,
     C,
     ended,
+    given_up,
     overdue,
     rejected,
     stopped,
     stored,
 )
 
+REDRIVEN = e.WorkRedriven(at=26, target=given_up(A).target, by="ops")
 NEVER_WAS = e.StartRefused(at=9, code="never_started", message="nobody confirmed it")
 
 PHASES: list[tuple[str, list[e.Event], Phase]] = [
@@ -56,6 +58,7 @@ PHASES: list[tuple[str, list[e.Event], Phase]] = [
     ("only the list knows that it runs", [ASKED, UNCONFIRMED, RUNS], Phase.RECORDING),
     ("a segment came before any word", [ASKED, stored(A)], Phase.RECORDING),
     ("a broken segment came before any word", [ASKED, rejected(A)], Phase.RECORDING),
+    ("a segment came before any word and was given up", [ASKED, given_up(A)], Phase.RECORDING),
     ("refused", [ASKED, REFUSED], Phase.FAILED),
     ("refused while somebody stopped it", [ASKED, REFUSED, STOP_ASKED, STOP_UNNEEDED], Phase.FAILED),
     ("we believed a refusal and it runs", [ASKED, UNCONFIRMED, NEVER_WAS, STARTED], Phase.RECORDING),
@@ -70,6 +73,8 @@ PHASES: list[tuple[str, list[e.Event], Phase]] = [
     ("the webhook waits for its second witness", [ASKED, stopped(A), stored(A)], Phase.STOPPED),
     ("the list waits for the file", [ASKED, ended(A)], Phase.STOPPED),
     ("all is in", [ASKED, stopped(A), ended(A), stored(A)], Phase.DONE),
+    ("the list was read early", [ASKED, ended(A, early=True), stored(A)], Phase.STOPPED),
+    ("the file could not be processed", [ASKED, stopped(A), ended(A), given_up(A)], Phase.DONE),
     ("the file is given up", [ASKED, stopped(A), ended(A), overdue(A)], Phase.DONE),
     ("the list never confirmed", [ASKED, stopped(A), stored(A), END_OVERDUE], Phase.DONE),
     ("it failed", [ASKED, ACCEPTED, STARTED, FAILED], Phase.FAILED),
@@ -121,12 +126,33 @@ VERDICTS: list[Tale] = [
      {"disagrees"}),
     ("no stamp", [ASKED, stopped(A), ended(A), stored(A, clock="last_modified", uncertainty_ms=5000)], True,
      True, set(), {"uncertain_clock"}),
-    ("overwritten by a good one", [ASKED, stopped(A), ended(A), rejected(A), stored(A, at=21, etag="e2")],
+    ("overwritten by a good one", [ASKED, stopped(A), ended(A), rejected(A),
+                                   stored(A, modified_at=ZERO + 1, etag="e2")], True, True, set(), set()),
+    ("overwritten by a bad one", [ASKED, stopped(A), ended(A), stored(A),
+                                  rejected(A, etag="e2", modified_at=ZERO + 1)], True, False, {"rejected"},
+     set()),
+    ("the overwritten one was read last", [ASKED, stopped(A), ended(A), rejected(A, modified_at=ZERO + 1),
+                                           stored(A, at=99, etag="e2")], True, False, {"rejected"}, set()),
+    ("given up", [ASKED, stopped(A), ended(A), given_up(A)], True, False, {"given_up"}, set()),
+    ("given up, and nobody named it", [ASKED, ended(), given_up(A)], True, False, {"given_up"}, set()),
+    ("given up, redriven and stored", [ASKED, stopped(A), ended(A), given_up(A), REDRIVEN, stored(A)], True,
+     True, set(), set()),
+    ("given up twice", [ASKED, stopped(A), ended(A), given_up(A), REDRIVEN, given_up(A, tries=6)], True,
+     False, {"given_up"}, set()),
+    ("only its picture is given up", [ASKED, stopped(A), ended(A), stored(A), given_up(A, product="poster")],
      True, True, set(), set()),
-    ("overwritten by a bad one", [ASKED, stopped(A), ended(A), stored(A), rejected(A, etag="e2", at=21)],
-     True, False, {"rejected"}, set()),
+    ("given up, and nobody announced it", [given_up(A)], True, False, {"given_up"}, {"unannounced"}),
+    ("the list was read early", [ASKED, ended(A, early=True), stored(A)], False, False, {"still_open"},
+     set()),
+    ("the list was read early and then again", [ASKED, ended(A, early=True), ended(A), stored(A)], True, True,
+     set(), set()),
+    ("an early list confirms the webhook", [ASKED, stopped(A), ended(A, early=True), stored(A)], True, True,
+     set(), set()),
+    ("the list was only ever read early", [ASKED, ended(A, early=True), stored(A), END_OVERDUE], True, False,
+     {"unproven"}, set()),
     ("read, then tidied away", [ASKED, stopped(A), ended(A), stored(A),
-                                rejected(A, code="object_gone", etag="", at=99)], True, True, set(), set()),
+                                rejected(A, code="object_gone", etag="", modified_at=ZERO + 99)], True, True,
+     set(), set()),
     ("gone before it was read", [ASKED, stopped(A), ended(A), rejected(A, code="object_gone", etag="")],
      True, False, {"rejected"}, set()),
 ]  # fmt: skip
@@ -189,9 +215,11 @@ EVERYTHING: list[e.Event] = [
     ASKED, ACCEPTED, REFUSED, UNCONFIRMED, STARTING, STARTED, STOP_ASKED, STOP_ACCEPTED, STOP_UNNEEDED,
     STOP_UNCONFIRMED, STOPPING, FAILED, RUNS, END_OVERDUE, ODD, NEVER_WAS, stopped(), stopped(A),
     stopped(A, B), stopped(B), ended(), ended(A), ended(A, B), stored(A), stored(B, start_at=ZERO + 10_000),
-    stored(C, start_at=ZERO + 20_000, tail_lost=True), stored(A, at=25, etag="e2", duration_ms=900),
-    rejected(A), rejected(B, at=26, etag="e2"), rejected(C, code="object_gone", etag=""),
-    overdue(A), overdue(B), overdue(C),
+    stored(C, start_at=ZERO + 20_000, tail_lost=True),
+    stored(A, modified_at=ZERO + 1, etag="e2", duration_ms=900),
+    rejected(A), rejected(B, modified_at=ZERO + 2, etag="e2"), rejected(C, code="object_gone", etag=""),
+    overdue(A), overdue(B), overdue(C), given_up(A), given_up(B), given_up(B, tries=6), REDRIVEN,
+    ended(A, early=True),
 ]  # fmt: skip
 SCENARIOS = [random.Random(seed).sample(EVERYTHING, 6) for seed in range(48)]
 
@@ -232,3 +260,19 @@ def test_news_never_takes_a_word_of_videosdk_back(facts: list[e.Event], more: e.
 
     assert before.expected <= after.expected
     assert before.delivered.keys() <= after.delivered.keys()
+
+
+AWAITS: list[tuple[str, list[e.Event], bool]] = [
+    ("it runs", [ASKED, STARTED], False),
+    ("a webhook told the end", [ASKED, stopped(A)], True),
+    ("the list told the end early", [ASKED, ended(A, early=True)], True),
+    ("the list told the end", [ASKED, ended(A)], False),
+    ("the early list agrees with the webhook", [ASKED, stopped(A), ended(A, early=True)], False),
+    ("the wait is over", [ASKED, ended(A, early=True), END_OVERDUE], False),
+    ("nobody announced it", [ended(A, early=True)], False),
+]
+
+
+@pytest.mark.parametrize(("facts", "awaits"), [(f, a) for _, f, a in AWAITS], ids=[n for n, *_ in AWAITS])
+def test_the_list_is_asked_until_it_confirms_the_end(facts: list[e.Event], awaits: bool) -> None:
+    assert Recording.of(RID, facts).awaits_confirmation == awaits
