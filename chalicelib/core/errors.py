@@ -14,7 +14,7 @@ TracklaneError
     └── BadGateway       a neighbour refuses us for a reason the caller cannot mend
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(eq=False)
@@ -72,7 +72,7 @@ class KeyReused(Refused):
 class Unavailable(TracklaneError):
     """A neighbour is down, slow or wrong; the same request may succeed later, after `retry_after_s`."""
 
-    retry_after_s: int | None = None
+    retry_after_s: int | None = field(default=None, kw_only=True)
 
 
 class BadGateway(Unavailable):

@@ -181,7 +181,10 @@ def _refusal(error: TracklaneError) -> Response:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     field, expected = getattr(error, "field", None), getattr(error, "expected", None)
     log.log(logging.WARNING if status < 500 else logging.ERROR, "%s %s", status, error.code)
-    return _json(_error(error.code, error.message, field, expected), status)
+    answer = _json(_error(error.code, error.message, field, expected), status)
+    if (seconds := getattr(error, "retry_after_s", None)) is not None:
+        answer.headers["Retry-After"] = str(seconds)
+    return answer
 
 
 def _error(code: str, message: str, field: str | None, expected: str | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,20 +47,31 @@ def signature(vendor: v.Vendor, hands: v.Hands) -> Signature:
 
 
 @pytest.fixture(scope="module")
-def known() -> Iterator[Signature]:
+def clock() -> v.Hands:
+    """The clock of `known`."""
+    return v.Hands()
+
+
+@pytest.fixture(scope="module")
+def known(clock: v.Hands) -> Iterator[Signature]:
     """One that has the key already."""
     with v.Vendor(v.answer(200, OURS.key_answer())) as server:
-        told = Signature(server.url)
+        told = Signature(server.url, now=clock.now)
         told.verify(BODY, GOOD)
         yield told
 
 
-def believed(signature: Signature, body: bytes, header: str | None) -> bool:
+def answered(signature: Signature, body: bytes, header: str | None) -> str:
+    """The code of what came of it; empty when it was believed."""
     try:
         signature.verify(body, header)
-    except Untrusted:
-        return False
-    return True
+    except (Untrusted, Unavailable) as refusal:
+        return refusal.code
+    return ""
+
+
+def believed(signature: Signature, body: bytes, header: str | None) -> bool:
+    return not answered(signature, body, header)
 
 
 # --- what is believed -----------------------------------------------------------------------------
@@ -114,8 +126,10 @@ def test_no_bit_of_a_signature_may_change(known: Signature) -> None:
     ids=["written anew", "a space", "a line feed", "a byte order mark", "truncated", "empty"],
 )
 def test_the_same_thing_said_in_other_bytes_is_not_believed(
-    change: Callable[[bytes], bytes], known: Signature
+    change: Callable[[bytes], bytes], known: Signature, clock: v.Hands
 ) -> None:
+    clock.at += COOLDOWN_MS
+
     with pytest.raises(Untrusted, match="signature_wrong"):
         known.verify(change(BODY), GOOD)
 
@@ -167,8 +181,10 @@ def test_of_all_spellings_of_a_signature_one_counts(known: Signature) -> None:
     ids=range(28),
 )
 def test_a_header_that_is_no_good_signature_is_turned_away(
-    header: str | None, code: str, known: Signature
+    header: str | None, code: str, known: Signature, clock: v.Hands
 ) -> None:
+    clock.at += COOLDOWN_MS
+
     with pytest.raises(Untrusted) as told:
         known.verify(BODY, header)
 
@@ -383,18 +399,102 @@ def test_bad_signatures_can_not_make_us_ask_more_than_twice_a_minute(
     assert len(vendor.seen) <= 1 + minutes * 2
 
 
-def test_without_a_key_it_is_asked_for_once_a_second(
+def test_without_a_key_it_is_asked_for_ever_more_seldom(
     vendor: v.Vendor, signature: Signature, hands: v.Hands
 ) -> None:
     vendor.play(v.answer(503))
-    for _ in range(20):
-        with pytest.raises(Unavailable):
-            signature.verify(BODY, GOOD)
-        hands.at += 100
-    assert len(vendor.seen) == 2
+    asked: list[int] = []
+    for second in range(120):
+        assert answered(signature, BODY, GOOD) == "videosdk_key_unavailable"
+        asked += [second] * (len(vendor.seen) - len(asked))
+        hands.at += 1000
+    assert asked == [0, 1, 3, 7, 15, 31, 61, 91]
 
+    hands.at += COOLDOWN_MS
     vendor.play(v.answer(200, OURS.key_answer()))
     signature.verify(BODY, GOOD)
+
+
+# --- wrong, or signed by a key that is new --------------------------------------------------------
+
+
+def test_a_signature_is_called_wrong_only_by_a_key_that_was_asked_for_after_it_came(
+    vendor: v.Vendor, signature: Signature, hands: v.Hands
+) -> None:
+    bad = OTHERS.sign(BODY)
+    assert answered(signature, BODY, bad) == "signature_wrong"  # the first delivery of all: it asked itself
+
+    for _ in range(3):
+        assert answered(signature, BODY, bad) == "signature_undecided"
+        hands.at += COOLDOWN_MS - 1
+        assert answered(signature, BODY, bad) == "signature_undecided"
+        hands.at += 1
+        assert answered(signature, BODY, bad) == "signature_wrong"
+    assert len(vendor.seen) == 4
+
+
+def test_news_of_a_new_key_is_put_off_and_then_believed(
+    vendor: v.Vendor, signature: Signature, hands: v.Hands
+) -> None:
+    signature.verify(BODY, GOOD)
+    vendor.play(v.answer(200, OTHERS.key_answer()))
+    hands.at += 1
+
+    with pytest.raises(Unavailable, match="signature_undecided") as told:
+        signature.verify(BODY, OTHERS.sign(BODY))
+
+    assert told.value.retry_after_s is not None
+    hands.at += told.value.retry_after_s * 1000
+    signature.verify(BODY, OTHERS.sign(BODY))
+
+
+@pytest.mark.parametrize("bits", [3072, 4096])
+def test_a_signature_of_another_length_may_be_a_new_keys(
+    bits: int, vendor: v.Vendor, signature: Signature, hands: v.Hands
+) -> None:
+    larger = v.Signer(bits)
+    signature.verify(BODY, GOOD)
+    vendor.play(v.answer(200, larger.key_answer()))
+
+    assert answered(signature, BODY, larger.sign(BODY)) == "signature_undecided"
+    hands.at += COOLDOWN_MS
+    signature.verify(BODY, larger.sign(BODY))
+
+
+def test_who_only_waited_for_anothers_question_is_not_refused_for_good(
+    vendor: v.Vendor, signature: Signature, hands: v.Hands
+) -> None:
+    """The answer may have been on its way when the key changed."""
+    signature.verify(BODY, GOOD)
+    hands.at += COOLDOWN_MS
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(sock: socket.socket) -> bool:
+        asked.set()
+        go_on.wait(2)
+        return v.answer(200, OURS.key_answer())(sock)
+
+    vendor.play(slow)
+    told: dict[str, str] = {}
+    bad = OTHERS.sign(BODY)
+
+    def first() -> None:
+        told["first"] = answered(signature, BODY, bad)
+
+    def second() -> None:
+        told["second"] = answered(signature, BODY, bad)
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert asked.wait(2)
+    threads[1].start()
+    time.sleep(0.05)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+
+    assert told == {"first": "signature_wrong", "second": "signature_undecided"}
+    assert len(vendor.seen) == 2
 
 
 def test_many_threads_ask_once(vendor: v.Vendor, signature: Signature, hands: v.Hands) -> None:
@@ -456,7 +556,9 @@ def test_what_is_signed_and_not_understood_is_heard_as_odd(known: Signature) -> 
     assert (heard.about, heard.session_id, heard.of_recording) == (("", "", ""), None, False)
 
 
-def test_an_unbelieved_body_is_never_read(known: Signature) -> None:
+def test_an_unbelieved_body_is_never_read(known: Signature, clock: v.Hands) -> None:
+    clock.at += COOLDOWN_MS
+
     class Unreadable(bytes):
         def decode(self, *_: Any, **__: Any) -> str:
             raise AssertionError("somebody read it")

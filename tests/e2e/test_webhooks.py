@@ -34,6 +34,11 @@ def by_somebody_else(body: bytes) -> str:
     return signature(rsa.generate_private_key(public_exponent=65537, key_size=2048), body)
 
 
+def undecided(code: str) -> list[tuple[int, str]]:
+    """Also right for a well-formed signature that is wrong, where the key was asked for a moment ago."""
+    return [(503, "signature_undecided")] if code == "signature_wrong" else []
+
+
 UNTRUSTED: dict[str, tuple[Callable[[Stage, bytes], str], str]] = {
     "no signature": (lambda *_: "", "signature_missing"),
     "no Base64": (lambda *_: "%%%", "signature_malformed"),
@@ -53,7 +58,7 @@ def test_what_videosdk_did_not_sign_leaves_no_trace(
 
     answer = stage.deliver(body, **{"videosdk-signature": signed(stage, body)})
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
+    assert (answer.status_code, answer.json()["error"]["code"]) in ((401, code), *undecided(code))
     assert stage.facts(f"session#{session_id}") == []
 
 
@@ -111,7 +116,8 @@ def test_a_signed_body_that_is_no_json_is_kept_among_the_days_deliveries(stage: 
 def test_bytes_that_are_no_text_do_not_pass_api_gateway_whole(stage: Stage) -> None:
     answer = stage.deliver(b'{"webhookType":"\xff\xfe"}')
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "signature_wrong")
+    told = answer.status_code, answer.json()["error"]["code"]
+    assert told in ((401, "signature_wrong"), *undecided("signature_wrong"))
 
 
 def test_a_body_that_is_too_large_is_not_read(stage: Stage, new: New) -> None:

@@ -2,6 +2,8 @@
 
 Law: the key comes from VideoSDK's fixed address alone, and a bad signature can make us ask for it at most
 once in `COOLDOWN_MS`. An old key is better than none: it is public, and serves while no new one can be had.
+A signature is called wrong only under a key that was asked for after its delivery came, for the key may have
+changed; until it may be asked for again the answer is "try again", so no genuine delivery is refused for good.
 """
 
 import base64
@@ -23,8 +25,9 @@ from chalicelib.core.errors import Unavailable, Untrusted
 KEY = Request("GET", "/v2/public/rsa-public-key", cap=16 * 1024, read_s=3.0)
 TTL_MS = 10 * 60 * 1000
 COOLDOWN_MS = 30 * 1000
-# Without any key every delivery is turned away, so the wait for the next try is short.
+# Without any key every delivery is turned away, so the first waits are short, each twice the one before.
 KEYLESS_COOLDOWN_MS = 1000
+_SHORT_WAITS = 5
 
 _PADDING, _HASH = PKCS1v15(), SHA256()
 
@@ -42,10 +45,11 @@ class Signature:
         self._lock = Lock()
         self._keys: tuple[RSAPublicKey, ...] = ()  # the newest first
         self._fresh_at = self._asked_at = self._changed_at = -(10**15)
+        self._asks = self._answered = 0  # how often we asked; the last of them that brought a key
 
     def verify(self, body: bytes, signature: str | None) -> None:
         """Return when VideoSDK signed exactly these bytes; `Untrusted` or `Unavailable` otherwise."""
-        told = _decoded(signature)
+        told, before = _decoded(signature), self._asks
         keys = self._known()
         if _signed(body, told, keys):
             return
@@ -53,6 +57,12 @@ class Signature:
         renewed = self._renewed()
         if renewed is not keys and _signed(body, told, renewed):
             return
+        if self._answered <= before:
+            raise Unavailable(
+                "signature_undecided",
+                "the signature does not fit VideoSDK's key as we know it, and the key can not be asked for now",
+                retry_after_s=COOLDOWN_MS // 1000,
+            )
         if len(told) not in {key.key_size // 8 for key in renewed}:
             raise Untrusted("signature_malformed", "the signature is not as long as VideoSDK's key")
         raise Untrusted("signature_wrong", "VideoSDK did not sign these bytes")
@@ -62,19 +72,29 @@ class Signature:
         if not _within(self._now() - self._fresh_at, TTL_MS):
             keys = self._renewed()
         if not keys:
-            raise Unavailable("videosdk_key_unavailable", "VideoSDK's public key can not be had now")
+            raise Unavailable(
+                "videosdk_key_unavailable",
+                "VideoSDK's public key can not be had now",
+                retry_after_s=COOLDOWN_MS // 1000,
+            )
         return keys
 
     def _renewed(self) -> tuple[RSAPublicKey, ...]:
         """The keys after asking for them, unless that was done a moment ago; many threads ask once."""
         with self._lock:
-            cooldown = COOLDOWN_MS if self._keys else KEYLESS_COOLDOWN_MS
-            if not _within(self._now() - self._asked_at, cooldown):
+            if not _within(self._now() - self._asked_at, self._cooldown_ms()):
+                self._asks += 1
                 key = self._fetched()
                 self._asked_at = self._now()
                 if key is not None:
                     self._take(key, self._asked_at)
+                    self._answered = self._asks
             return self._keys
+
+    def _cooldown_ms(self) -> int:
+        if self._keys or self._asks > _SHORT_WAITS:
+            return COOLDOWN_MS
+        return KEYLESS_COOLDOWN_MS << max(0, self._asks - 1)
 
     def _take(self, key: RSAPublicKey, now: int) -> None:
         """Put the key first; the one before it stays for a while, for deliveries that were on their way."""
