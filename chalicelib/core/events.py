@@ -2,11 +2,14 @@
 
 A fact's identity is what it says, not when we heard it: its type and the fields named in `SAME_IF`.
 So a repeated delivery, a retried function and two racing ones all meet the same conditional write.
-`at` is epoch milliseconds on our clock, when we learned of it.
+Whatever of a fact may decide anything is in `SAME_IF` or follows from it: of two tellings of one fact only
+the first is kept, and which came first is chance. `at` is epoch milliseconds on our clock, when we learned
+of it: it orders the ledger's list and decides nothing.
 """
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, get_args
 
@@ -53,6 +56,8 @@ class StartAccepted(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRefused(Event):
     """Nothing was started: VideoSDK said no, or was never reached."""
+
+    SAME_IF = ("code", "message")
 
     code: str
     message: str
@@ -154,7 +159,7 @@ class OddHeard(Event):
 class RecordingListed(Event):
     """VideoSDK's list has the recording, still running."""
 
-    SAME_IF = ("listed_id",)
+    SAME_IF = ("listed_id", "session_id")
 
     listed_id: str
     session_id: str
@@ -168,7 +173,7 @@ class RecordingEnded(Event):
     `early`: the list was read so soon after the end that files may still have been added to it.
     """
 
-    SAME_IF = ("listed_id", "files", "early")
+    SAME_IF = ("listed_id", "session_id", "files", "early")
 
     listed_id: str
     session_id: str
@@ -304,6 +309,8 @@ class EndOverdue(Event):
 class SessionStarted(Event):
     """`session-started`."""
 
+    SAME_IF = ("room_id",)
+
     room_id: str
     start_at: int
 
@@ -311,6 +318,8 @@ class SessionStarted(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded(Event):
     """`session-ended`. `end_at` is None where the told time is no time (the documents show minute 60)."""
+
+    SAME_IF = ("room_id",)
 
     room_id: str
     end_at: int | None
@@ -320,7 +329,7 @@ class SessionEnded(Event):
 class ParticipantJoined(Event):
     """`participant-joined`. It carries no time: a second joining of the same name says the same."""
 
-    SAME_IF = ("participant_id", "name")
+    SAME_IF = ("room_id", "participant_id", "name")
 
     room_id: str
     participant_id: str
@@ -331,7 +340,7 @@ class ParticipantJoined(Event):
 class ParticipantLeft(Event):
     """`participant-left`."""
 
-    SAME_IF = ("participant_id",)
+    SAME_IF = ("room_id", "participant_id")
 
     room_id: str
     participant_id: str
@@ -341,7 +350,7 @@ class ParticipantLeft(Event):
 class ParticipantListed(Event):
     """VideoSDK's session has this presence of a participant. `end_at` is None while it is not known."""
 
-    SAME_IF = ("participant_id", "start_at", "end_at")
+    SAME_IF = ("participant_id", "name", "start_at", "end_at")
 
     participant_id: str
     name: str
@@ -425,6 +434,12 @@ _TYPES = {
         VerdictReached, ArtifactMade, ProductFailed, ManifestMade,
     )
 }  # fmt: skip
+
+
+def distinct(tellings: Iterable[Event]) -> frozenset[Event]:
+    """The facts that these tellings tell: of two tellings of one fact, the first that was heard."""
+    latest_first = sorted(tellings, key=lambda fact: fact.at, reverse=True)
+    return frozenset({fact.identity: fact for fact in latest_first}.values())
 
 
 def to_record(event: Event) -> dict[str, Any]:

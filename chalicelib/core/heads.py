@@ -1,8 +1,13 @@
-"""What the lists show of a recording or session. Derived, rebuilt at will, never the source of truth."""
+"""What the lists show of a recording or session. Derived, rebuilt at will, never the source of truth.
+
+Whoever knows more overwrites what knows less. A head that would say the same as before need not be written
+until its recording may be settled: from then on all that is shown rests on everything that is known.
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from chalicelib.core import events as e
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import weight
 from chalicelib.core.timeline import extent
@@ -29,7 +34,10 @@ class RecordingHead:
 
 @dataclass(frozen=True, slots=True)
 class SessionHead:
-    """A session in a list. `manifest_key` is empty until there is one."""
+    """A session in a list. `manifest_key` is empty until there is one.
+
+    `begun_at` is its place in lists: unlike zero, it does not move when the first file comes.
+    """
 
     session_id: str
     room_id: str | None
@@ -41,19 +49,19 @@ class SessionHead:
     complete: bool
     manifest_key: str
     known: int
+    begun_at: int = 0
 
 
 def recording_head(recording: Recording) -> RecordingHead:
     """The head of a recording."""
     whole = extent(recording.segments)
-    first_heard = min((fact.at for fact in recording.facts), default=0)
     return RecordingHead(
         recording_id=recording.recording_id,
         room_id=recording.room_id,
         session_id=recording.session_id,
         participant_id=recording.participant_id,
         kind=recording.kind,
-        requested_at=recording.requested.at if recording.requested else first_heard,
+        requested_at=recording.requested.at if recording.requested else _first_sign_at(recording),
         phase=recording.phase,
         settled=recording.verdict.settled,
         complete=recording.verdict.complete,
@@ -62,6 +70,12 @@ def recording_head(recording: Recording) -> RecordingHead:
         end_at=whole.end if recording.segments else None,
         known=weight(recording.facts),
     )
+
+
+def _first_sign_at(recording: Recording) -> int:
+    """When an unannounced recording first showed; whatever comes to be known, it never moves later."""
+    signs = (getattr(fact, "modified_at", 0) or fact.at for fact in recording.facts)
+    return min(signs, default=0)
 
 
 def session_head(
@@ -83,4 +97,16 @@ def session_head(
         complete=bool(heads) and all(head.complete for head in heads),
         manifest_key=manifest_key,
         known=own_facts + sum(head.known for head in heads),
+        begun_at=min((head.requested_at for head in heads), default=0),
     )
+
+
+def may_be_settled(recording: Recording) -> bool:
+    """Whether some part of what is known of it may read as settled. While none can, nobody who knows less
+    can have told more than that it is open."""
+    return recording.requested is None or recording.knows(e.StartRefused, e.RecordingEnded, e.EndOverdue)
+
+
+def in_session(head: RecordingHead) -> RecordingHead:
+    """What of a recording's head its session is reckoned from."""
+    return replace(head, phase="", known=0)

@@ -1,6 +1,7 @@
 """One start-to-stop of one kind of one participant: all that is asked of its facts.
 
-Rule of this file: facts are a set. Nothing here may depend on the order in which they were heard.
+Rule of this file: facts are a set. Nothing here may depend on the order in which they were heard, and so
+not on when: no answer is taken from a fact's `at`.
 """
 
 from collections.abc import Iterable
@@ -76,17 +77,20 @@ class Recording:
 
     @classmethod
     def of(cls, recording_id: str, facts: Iterable[e.Event]) -> "Recording":
-        """The recording that these facts tell of; of two tellings of one fact, the first that was heard."""
-        latest_first = sorted(facts, key=lambda fact: fact.at, reverse=True)
-        return cls(recording_id, frozenset({fact.identity: fact for fact in latest_first}.values()))
+        """The recording that these facts tell of; each may be told more than once."""
+        return cls(recording_id, e.distinct(facts))
 
     def told[Fact: e.Event](self, *types: type[Fact]) -> list[Fact]:
-        """The facts of these types, in the order in which they were heard."""
-        return sorted((f for f in self.facts if isinstance(f, types)), key=lambda f: (f.at, f.identity))
+        """The facts of these types, in an order that is theirs whenever they were heard."""
+        return sorted((f for f in self.facts if isinstance(f, types)), key=lambda f: f.identity)
 
     def knows(self, *types: type[e.Event]) -> bool:
         """Whether any fact of these types is known."""
-        return any(isinstance(fact, types) for fact in self.facts)
+        return not self._types.isdisjoint(types)
+
+    @cached_property
+    def _types(self) -> frozenset[type[e.Event]]:
+        return frozenset(type(fact) for fact in self.facts)
 
     @cached_property
     def requested(self) -> e.RecordingRequested | None:
@@ -96,9 +100,7 @@ class Recording:
     @cached_property
     def phase(self) -> Phase:
         """How far it has come."""
-        known = {type(fact) for fact in self.facts}
-        if not self.refused:
-            known.discard(e.StartRefused)
+        known = self._types if self.refused else self._types - {e.StartRefused}
         says = next((phase for kind, phase in SAYS.items() if kind in known), Phase.REQUESTED)
         return Phase.DONE if says is Phase.STOPPED and self.verdict.settled else says
 
@@ -142,12 +144,12 @@ class Recording:
 
     @cached_property
     def delivered(self) -> dict[str, Delivered]:
-        """The newest delivery of each file, by file name: an object may be overwritten.
+        """The newest delivery of each file by the bucket's clock, by file name: an object may be overwritten.
 
         An object that was gone when its event came is no delivery where another of its file is known.
         """
         found: list[Delivered] = [*self.told(e.SegmentStored), *self.told(e.SegmentRejected)]
-        found.sort(key=lambda f: (not _is_gone(f), f.modified_at, f.identity))
+        found.sort(key=lambda f: (*_newness(f), f.identity))
         return {fact.file: fact for fact in found}
 
     @cached_property
@@ -269,5 +271,6 @@ class Recording:
         return Finding(reason, self.recording_id, self.participant_id, self.kind, file, detail)
 
 
-def _is_gone(fact: Delivered) -> bool:
-    return isinstance(fact, e.SegmentRejected) and fact.code == GONE
+def _newness(fact: Delivered) -> tuple[bool, int]:
+    gone = isinstance(fact, e.SegmentRejected) and fact.code == GONE
+    return not gone, 0 if gone else fact.modified_at

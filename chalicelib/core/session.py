@@ -24,11 +24,11 @@ class Session:
     ) -> "Session":
         """The session that these facts tell of; `recordings` maps ids to their facts."""
         known = (Recording.of(rid, told) for rid, told in sorted(recordings.items()))
-        return cls(session_id, frozenset(facts), tuple(known))
+        return cls(session_id, e.distinct(facts), tuple(known))
 
     @cached_property
     def room_id(self) -> str | None:
-        """The room, as the first to name it."""
+        """The room, as we asked for it or else as it was told."""
         ours = [r.room_id for r in self.recordings if r.room_id]
         told = [room for f in self.facts if (room := getattr(f, "room_id", None))]
         return min(ours or told, default=None)
@@ -40,12 +40,11 @@ class Session:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Participants' names by id, where somebody told them."""
-        heard = sorted(
-            (f for f in self.facts if isinstance(f, e.ParticipantJoined | e.ParticipantListed)),
-            key=lambda f: (f.at, f.identity),
-        )
-        return {fact.participant_id: fact.name for fact in heard}
+        """Participants' names by id, where somebody told them: that of the latest presence in VideoSDK's
+        session, else the webhook's, which carries no time."""
+        told = [f for f in self.facts if isinstance(f, e.ParticipantJoined | e.ParticipantListed)]
+        told.sort(key=lambda f: (getattr(f, "start_at", -1), f.name))
+        return {fact.participant_id: fact.name for fact in told}
 
     @cached_property
     def verdict(self) -> Verdict:

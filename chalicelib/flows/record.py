@@ -215,10 +215,8 @@ def _start_fact(outcome: Outcome, at: int) -> e.Event:
 
 def _refusal(recording: Recording) -> TracklaneError | None:
     """What VideoSDK's refusal of a start means to the caller."""
-    for fact in recording.facts:
-        if isinstance(fact, e.StartRefused):
-            return DECLINED.get(fact.code, BadGateway)(fact.code, fact.message)
-    return None
+    refused = next(iter(recording.told(e.StartRefused)), None)
+    return DECLINED.get(refused.code, BadGateway)(refused.code, refused.message) if refused else None
 
 
 def _stop(world: World, recording_id: str, by: str) -> Recording:

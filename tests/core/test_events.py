@@ -115,3 +115,23 @@ def test_identity_of_agrees_with_the_fact() -> None:
 
 def test_fields_of_a_later_version_are_passed_over() -> None:
     assert e.from_record({**e.to_record(ASKED), "later": 1}) == ASKED
+
+
+def test_a_delivery_of_an_older_version_is_read_without_its_time() -> None:
+    old = e.to_record(stored("a.webm"))
+    del old["modified_at"]
+
+    assert e.from_record(old) == stored("a.webm", modified_at=0)
+
+
+@given(ANY_FACT, ANY_FACT, st.integers(0, 9), st.integers(0, 9))
+def test_of_two_tellings_the_first_that_was_heard_is_kept(
+    one: e.Event, other: e.Event, sooner: int, later: int
+) -> None:
+    if "at" in one.SAME_IF:
+        return
+    first, again = replace(one, at=sooner), replace(one, at=sooner + later)
+
+    kept = e.distinct([again, other, first])
+
+    assert kept == {first, other} if one.identity != other.identity else len(kept) == 1

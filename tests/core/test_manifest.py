@@ -30,6 +30,7 @@ from tests.builders import (
     B,
     C,
     ended,
+    given_up,
     rejected,
     stopped,
     stored,
@@ -39,7 +40,8 @@ SCHEMA = Draft202012Validator(json.loads((Path(__file__).parent / "manifest.sche
 VIDEO, BELA, LATER = ("rec-" + digit * 32 for digit in "123")
 
 JOINED = e.ParticipantJoined(at=1, room_id=ROOM, participant_id=WHO, name="Anna")
-RENAMED = e.ParticipantListed(at=9, participant_id=WHO, name="Anna B.", start_at=ZERO, end_at=None)
+CAME_BACK = e.ParticipantListed(at=8, participant_id=WHO, name="Anna B.", start_at=ZERO + 1, end_at=None)
+CAME = e.ParticipantListed(at=9, participant_id=WHO, name="A. B.", start_at=ZERO, end_at=None)
 POSTER = e.ArtifactMade(
     at=40, product="poster", key="sessions/p.jpg", content_type="image/jpeg", bytes=9, participant_id=WHO,
     kind=Kind.VIDEO, source="sessions/r.webm", start=ZERO + 500, end=ZERO + 2500,
@@ -58,7 +60,7 @@ MEETING: dict[str, list[e.Event]] = {
     BELA: [stored(A, participant_id="bela", start_at=ZERO + 1000, duration_ms=9000), MESS],
     LATER: [replace(ASKED, at=5), REFUSED],
 }  # fmt: skip
-OWN: list[e.Event] = [RENAMED, JOINED]
+OWN: list[e.Event] = [CAME_BACK, CAME, JOINED]
 
 
 def told(meeting: dict[str, list[e.Event]] | None = None) -> dict[str, Any]:
@@ -112,8 +114,10 @@ def test_a_track_gathers_every_recording_of_its_kind() -> None:
     assert anna["tracks"][0]["recordings"] == [RID, LATER]
 
 
-def test_a_participant_has_the_name_that_was_heard_last() -> None:
+def test_a_participant_has_the_name_of_their_latest_presence() -> None:
     assert [p["name"] for p in told()["participants"]] == ["Anna B.", None]
+    assert Session.of(SESSION, [replace(JOINED, at=99), CAME], MEETING).names == {WHO: "A. B."}
+    assert Session.of(SESSION, [JOINED], MEETING).names == {WHO: "Anna"}
 
 
 def test_every_repaired_segment_and_every_product_is_an_artifact() -> None:
@@ -144,11 +148,14 @@ def test_a_session_of_nothing_is_not_complete() -> None:
 
 
 @given(st.randoms(use_true_random=False))
-def test_the_same_knowledge_gives_the_same_bytes(chance: random.Random) -> None:
-    shuffled = {rid: chance.sample(facts, len(facts)) for rid, facts in MEETING.items()}
-    order = dict(chance.sample(sorted(shuffled.items()), len(shuffled)))
+def test_the_same_knowledge_gives_the_same_bytes_whenever_it_came(chance: random.Random) -> None:
+    def heard(facts: list[e.Event]) -> list[e.Event]:
+        order = chance.sample(facts, len(facts)) + chance.choices(facts, k=2)
+        return [replace(fact, at=at) for at, fact in enumerate(order)]
 
-    body = encoded(manifest(Session.of(SESSION, chance.sample(OWN, 2), order)))
+    order = {rid: heard(MEETING[rid]) for rid in chance.sample(sorted(MEETING), len(MEETING))}
+
+    body = encoded(manifest(Session.of(SESSION, heard(OWN), order)))
 
     assert body == encoded(manifest(Session.of(SESSION, OWN, MEETING)))
 
@@ -188,9 +195,16 @@ def test_a_head_without_segments_has_no_times() -> None:
     assert (head.start_at, head.end_at, head.session_id) == (None, None, None)
 
 
-def test_an_unannounced_recording_counts_from_the_first_word() -> None:
-    assert recording_head(Recording.of(BELA, MEETING[BELA])).requested_at == 20
+def test_an_unannounced_recording_counts_from_its_first_delivery() -> None:
+    assert recording_head(Recording.of(BELA, MEETING[BELA])).requested_at == ZERO
     assert recording_head(Recording.of(BELA, MEETING[BELA])).room_id is None
+
+
+@given(st.permutations([*MEETING[BELA], given_up(C), stored(C, modified_at=ZERO + 9, at=ZERO + 10)]))
+def test_an_unannounced_recordings_place_in_the_list_never_moves_later(facts: list[e.Event]) -> None:
+    told = [recording_head(Recording.of(BELA, facts[:upto])).requested_at for upto in range(1, 5)]
+
+    assert told == sorted(told, reverse=True)
 
 
 @given(st.permutations(MEETING[RID]))
