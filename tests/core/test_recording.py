@@ -230,9 +230,13 @@ def concluded(facts: list[e.Event]) -> tuple[Any, ...]:
 
 def test_equal_news_of_one_type_are_told_apart_by_what_they_say() -> None:
     """Of two that differ, neither may push the other out: chance says which comes first."""
-    told = [[REFUSED, NEVER_WAS], [ended(A), ended(A, early=True)], [given_up(A), given_up(A, tries=6)]]
+    pairs: list[tuple[e.Event, e.Event]] = [
+        (REFUSED, NEVER_WAS),
+        (ended(A), ended(A, early=True)),
+        (given_up(A), given_up(A, tries=6)),
+    ]
 
-    for one, other in told:
+    for one, other in pairs:
         assert Recording.of(RID, [ASKED, one, other]).facts == {ASKED, one, other}
 
 

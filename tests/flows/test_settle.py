@@ -12,13 +12,14 @@ from chalicelib.core.errors import Unavailable
 from chalicelib.core.ids import Kind
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.record import Wanted, stop
-from chalicelib.flows.settle import settle, settle_recording, settle_session
+from chalicelib.flows.settle import EARLY_MS, confirm, settle, settle_recording, settle_session
 from chalicelib.ports import Presence, recording_subject, session_subject
 from tests.builders import (
     ODD,
     ROOM,
     SESSION,
     STARTED,
+    STOP_UNNEEDED,
     WHO,
     ended,
     listed,
@@ -50,7 +51,7 @@ def world() -> MemoryWorld:
 
 def head(world: MemoryWorld, recording_id: str) -> Any:
     """A recording's head."""
-    return {h.recording_id: h for h in world.catalog.of_session(SESSION)}[recording_id]
+    return world.catalog.recording(recording_id)
 
 
 def manifest(world: MemoryWorld) -> dict[str, Any]:
@@ -108,6 +109,35 @@ def test_the_list_alone_settles_it_only_with_its_files(world: MemoryWorld) -> No
     until_quiet(world)
 
     assert head(world, recording_id).complete
+
+
+def test_a_list_that_was_read_early_is_read_again_and_settles_nothing_alone(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    ends_at = world.clock + 5_000
+    world.recorder.tracks[ROOM] = [listed(f"x/{recording_id}/{FILE}", end_at=ends_at)]
+    deliver(world, key_of(recording_id))
+    remember(world, recording_id, STOP_UNNEEDED)
+    world.pass_time(5_000 + EARLY_MS - 1)
+    until_quiet(world)
+    assert not head(world, recording_id).settled
+    assert [end.early for end in known(world, recording_id).told(e.RecordingEnded)] == [True]
+
+    world.pass_time(1)
+    settle(world, [recording_subject(recording_id)])
+    until_quiet(world)
+
+    assert head(world, recording_id).complete
+
+
+def test_an_end_that_is_confirmed_is_not_written_down_again(world: MemoryWorld) -> None:
+    recording_id = played(world)
+    until_quiet(world)
+    assert [end.early for end in known(world, recording_id).told(e.RecordingEnded)] == [True]
+
+    world.pass_time(2 * EARLY_MS)
+    confirm(world, known(world, recording_id))
+
+    assert len(known(world, recording_id).told(e.RecordingEnded)) == 1
 
 
 def test_a_list_that_can_not_be_asked_holds_nothing_else_up(world: MemoryWorld) -> None:
