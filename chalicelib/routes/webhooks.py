@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalice.app import Blueprint
+from chalice.app import Blueprint, Request
 
 from chalicelib import wiring
 from chalicelib.flows import receive
@@ -19,7 +19,7 @@ def of_recording(token: str) -> dict[str, Any]:
     """A delivery about a recording that we started."""
     request = bp.current_request
     news = receive.receive_of_recording(
-        wiring.world(), http.in_path(token), http.raw_body(request), request.headers.get(SIGNATURE)
+        wiring.world(), http.in_path(token), http.raw_body(request), _signature(request)
     )
     return {"received": True, "news": news}
 
@@ -29,5 +29,13 @@ def of_recording(token: str) -> dict[str, Any]:
 def of_account() -> dict[str, Any]:
     """A delivery about a room or the whole account: who joined and left, sessions started and ended."""
     request = bp.current_request
-    news = receive.receive_of_account(wiring.world(), http.raw_body(request), request.headers.get(SIGNATURE))
+    news = receive.receive_of_account(wiring.world(), http.raw_body(request), _signature(request))
     return {"received": True, "news": news}
+
+
+def _signature(request: Request) -> str | None:
+    """The header as it came. One that came twice is told as both, which is no signature: Chalice shows only
+    the last, and somebody before us may have looked at the first."""
+    lists = request.to_original_event().get("multiValueHeaders") or {}
+    told = [value for name, values in lists.items() if name.lower() == SIGNATURE for value in values]
+    return ",".join(told) if told else request.headers.get(SIGNATURE)

@@ -296,12 +296,25 @@ def test_news_is_typed_whatever_was_told(body: bytes) -> None:
 
 
 @given(BODIES)
-def test_odd_news_says_nothing_else(body: bytes) -> None:
+def test_odd_news_says_no_more_than_whom_it_is_about(body: bytes) -> None:
     news = parse(body)
     told = {field.name: getattr(news, field.name) for field in fields(News)}
-    kept = {name: told.pop(name) for name in ("body", "body_sha256", "webhook_type", "odd")}
+    about = ("meeting_id", "session_id", "participant_id", "kind")
+    kept = {name: told.pop(name) for name in ("body", "body_sha256", "webhook_type", "odd", *about)}
 
     assert kept["odd"] is None or not any(told.values())
+
+
+@pytest.mark.parametrize(
+    "odd", [{"fileDetails": "x"}, {"sessionId": "../x"}, {"kind": "smell"}, {"meetingId": 7}]
+)
+def test_odd_news_is_about_what_can_be_read_of_it(odd: dict[str, Any]) -> None:
+    news = parse(v.body_of(f"{TRACK}stopped", **odd))
+
+    whole = {"meetingId": v.ROOM, "sessionId": v.SESSION, "participantId": v.PERSON, "kind": "audio"}
+    read = {name: told if name not in odd else None for name, told in whole.items()}
+    assert news.odd is not None
+    assert [news.meeting_id, news.session_id, news.participant_id, news.kind] == list(read.values())
 
 
 @given(JSON | st.datetimes().map(lambda d: d.isoformat() + "Z"))

@@ -154,8 +154,7 @@ ODD = [
     ("data as text", b'{"webhookType":"participant-joined","data":"x"}'),
     ("an id that is none", written("participant-joined", JOINED | {"participantId": "../x"})),
     ("a kind that is none", written("participant-track-recording-started", JOINED | {"kind": "smell"})),
-    ("files that are none", written("participant-track-recording-stopped",
-     JOINED | {"kind": "audio", "fileDetails": "x"})),
+    ("files that are none", written("participant-track-recording-stopped", {"fileDetails": "x"})),
 ]  # fmt: skip
 
 
@@ -274,6 +273,31 @@ def test_only_one_spelling_of_a_signature_is_taken(api: Gateway, letters: Letter
     assert [told for told, answer in answers.items() if answer.status == 200] == [good]
 
 
+@pytest.mark.parametrize("names", [("videosdk-signature",) * 2, ("videosdk-signature", "VideoSDK-Signature")])
+@pytest.mark.parametrize("good_first", [True, False])
+def test_of_two_signatures_none_counts(
+    names: tuple[str, str], good_first: bool, api: Gateway, letters: Letters, ledger: Ledger
+) -> None:
+    body = written("participant-joined", JOINED)
+    told = [signature(letters.key, body), b64(b"\0" * 256)]
+    headers = list(zip(names, told if good_first else told[::-1], strict=True))
+
+    answer = api.post(ACCOUNT, body, headers=headers, by=None)
+
+    assert answer.refusal == (401, "signature_malformed", None)
+    assert ledger.items() == []
+
+
+def test_an_event_without_the_lists_of_headers_is_read_as_well(api: Gateway, letters: Letters) -> None:
+    """As somebody writes it who invokes the function by hand."""
+    body = written("participant-joined", JOINED)
+    event = api.event("POST", ACCOUNT, headers=letters.headers(body), by=None)
+
+    answer = api.send(event | {"body": body.decode(), "multiValueHeaders": None})
+
+    assert answer.status == 200
+
+
 def test_every_byte_of_the_body_is_signed(api: Gateway, letters: Letters, ledger: Ledger) -> None:
     body = written("participant-joined", JOINED)
     headers = letters.headers(body)
@@ -303,9 +327,7 @@ def test_a_delivery_replayed_at_another_recordings_address_is_refused(
     for path in others - {recording["path"]}:
         answer = delivered(api, path, letters, body)
         assert answer.refusal == (403, "not_this_recording", None)
-        assert answer.message == (
-            "VideoSDK signed this delivery, but its room, participant or kind is not this recording's"
-        )
+        assert answer.message == "VideoSDK signed this delivery, but it is about another recording"
     assert len(others) == 3
     assert counted(ledger) == before
 
@@ -323,6 +345,60 @@ def test_a_second_recording_of_the_same_track_has_an_address_of_its_own(
 
     assert "RecordingStarted" in ledger.types(recording["recordingId"])
     assert ledger.types(second["recordingId"]) == ["RecordingRequested", "StartAccepted"]
+
+
+ELSEWHERE = {"meetingId": "elsewhere", "participantId": "ann", "kind": "audio"}
+FOREIGN: list[tuple[str, bytes]] = [
+    ("an unknown type", written("participant-track-recording-merged", ELSEWHERE)),
+    ("a session that is none", written("participant-track-recording-started", ELSEWHERE | {"sessionId": "/"})),
+    ("files that are none", written("participant-track-recording-stopped",
+     ELSEWHERE | {"sessionId": "s", "fileDetails": "x"})),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [row[1] for row in FOREIGN], ids=[row[0] for row in FOREIGN])
+def test_what_is_odd_and_says_that_it_is_about_another_recording_is_refused(
+    body: bytes, api: Gateway, recording: dict[str, Any], letters: Letters, ledger: Ledger
+) -> None:
+    before = counted(ledger)
+
+    assert delivered(api, recording["path"], letters, body).refusal == (403, "not_this_recording", None)
+    assert counted(ledger) == before
+
+
+def test_what_is_odd_and_about_this_recording_is_kept(
+    api: Gateway, recording: dict[str, Any], letters: Letters, ledger: Ledger
+) -> None:
+    body = letters.about(recording, "stopped", fileDetails="x")
+
+    assert delivered(api, recording["path"], letters, body).status == 200
+    assert ledger.types(recording["recordingId"])[-1] == "OddHeard"
+
+
+THEIRS = f"rec-{'0' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("files", "status"),
+    [
+        (["{theirs}/s/ann/audio/a.webm"], 403),
+        (["/rec/{theirs}/s/ann/audio/a.webm", "x.webm"], 403),
+        (["rec/{theirs}/a.webm", "rec/{ours}/b.webm"], 200),
+        (["rec/{ours}/b.webm"], 200),
+        (["s/ann/audio/a.webm"], 200),
+        ([], 200),
+    ],
+)
+def test_an_end_whose_files_lie_under_another_recording_is_refused(
+    files: list[str], status: int, api: Gateway, recording: dict[str, Any], letters: Letters, ledger: Ledger
+) -> None:
+    """The same track, recorded again: room, participant and kind are equal, and VideoSDK may be late."""
+    paths = [file.format(theirs=THEIRS, ours=recording["recordingId"]) for file in files]
+    body = letters.about(recording, "stopped", fileDetails=[{"filePath": path} for path in paths])
+    before = counted(ledger)
+
+    assert delivered(api, recording["path"], letters, body).status == status
+    assert counted(ledger) == before + (status == 200)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ SHOWN = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """A delivery as it was told. `odd` says why it can not be understood; its other fields are empty then."""
+    """A delivery as it was told. `odd` says why it can not be understood; then it says no more than whom it
+    is about, as far as that can be read."""
 
     body: bytes
     body_sha256: str
@@ -51,13 +52,16 @@ class News:
 
 def parse(body: bytes) -> News:
     """Read a delivery's bytes, which are verified and of bounded size."""
-    digest, webhook_type = hashlib.sha256(body).hexdigest(), ""
+    told: dict[str, Any] = {"body": body, "body_sha256": hashlib.sha256(body).hexdigest()}
     try:
-        told = _object(body)
-        webhook_type = _type(told)
-        return _news(body, digest, webhook_type, told.get("data", {}))
+        envelope = _object(body)
+        told["webhook_type"] = _type(envelope)
+        data = _data(envelope)
+        told |= _fields(_PERHAPS, data)
+        known = _TYPES.get(told["webhook_type"])
+        return News(**told | (_fields(known.says, data) if known else {}))
     except _OddError as odd:
-        return News(body=body, body_sha256=digest, webhook_type=webhook_type, odd=str(odd))
+        return News(**told, odd=str(odd))
 
 
 def fact_of(news: News, at: int) -> e.Event:
@@ -159,12 +163,15 @@ def _type(told: dict[str, Any]) -> str:
     return named
 
 
-def _news(body: bytes, digest: str, webhook_type: str, told: object) -> News:
+def _data(envelope: dict[str, Any]) -> dict[str, Any]:
+    told = envelope.get("data", {})
     if not isinstance(told, dict):
         raise _OddError("data is not an object")
-    says = _TYPES[webhook_type].says if webhook_type in _TYPES else _PERHAPS
-    fields = {_FIELDS[name]: read(told.get(name), name) for name, read in says.items()}
-    return News(body=body, body_sha256=digest, webhook_type=webhook_type, **fields)
+    return told
+
+
+def _fields(says: "_Says", data: dict[str, Any]) -> dict[str, Any]:
+    return {_FIELDS[name]: read(data.get(name), name) for name, read in says.items()}
 
 
 _FIELDS = {
@@ -199,6 +206,10 @@ def _kind(told: object, name: str) -> str:
     return told
 
 
+def _perhaps_kind(told: object, _: str) -> str | None:
+    return told if isinstance(told, str) and told in KINDS else None
+
+
 def _perhaps_text(told: object, name: str) -> str | None:
     if told is not None and (not isinstance(told, str) or len(told) > SHOWN):
         raise _OddError(f"data.{name} is not a short text")
@@ -227,7 +238,13 @@ def _perhaps_time(told: object, _: str) -> int | None:
 
 type _Says = dict[str, Callable[[object, str], Any]]
 
-_PERHAPS: _Says = {"meetingId": _perhaps_id, "sessionId": _perhaps_id}
+# What is read of every delivery, so that it is known whom it is about even where it is odd.
+_PERHAPS: _Says = {
+    "meetingId": _perhaps_id,
+    "sessionId": _perhaps_id,
+    "participantId": _perhaps_id,
+    "kind": _perhaps_kind,
+}
 _ROOM: _Says = {"meetingId": _id, "sessionId": _id}
 _PERSON: _Says = {**_ROOM, "participantId": _id}
 _RECORDING: _Says = {**_PERSON, "kind": _kind}

@@ -2,13 +2,14 @@
 
 Law: the key comes from VideoSDK's fixed address alone, and a bad signature can make us ask for it at most
 once in `COOLDOWN_MS`. An old key is better than none: it is public, and serves while no new one can be had.
-A signature is called wrong only under a key that was asked for after its delivery came, for the key may have
-changed; until it may be asked for again the answer is "try again", so no genuine delivery is refused for good.
+A signature is called wrong only by a key that was asked for after its delivery came, for the key may have
+changed; until it may be asked for again the answer is "try again": nothing genuine is refused for good.
 """
 
 import base64
 import binascii
 import json
+import math
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -39,8 +40,15 @@ def _epoch_ms() -> int:
 class Signature:
     """Knows VideoSDK's public key. Threads may share it."""
 
-    def __init__(self, api: str, *, now: Callable[[], int] = _epoch_ms, connect_s: float = 2.0) -> None:
-        self._wire = Wire(api, connect_s)
+    def __init__(
+        self,
+        api: str,
+        *,
+        now: Callable[[], int] = _epoch_ms,
+        connect_s: float = 2.0,
+        left_s: Callable[[], float] = lambda: math.inf,
+    ) -> None:
+        self._wire = Wire(api, connect_s, left_s=left_s)
         self._now = now
         self._lock = Lock()
         self._keys: tuple[RSAPublicKey, ...] = ()  # the newest first
@@ -60,7 +68,7 @@ class Signature:
         if self._answered <= before:
             raise Unavailable(
                 "signature_undecided",
-                "the signature does not fit VideoSDK's key as we know it, and the key can not be asked for now",
+                "the signature does not fit VideoSDK's key, and whether that changed can not be asked yet",
                 retry_after_s=COOLDOWN_MS // 1000,
             )
         if len(told) not in {key.key_size // 8 for key in renewed}:
