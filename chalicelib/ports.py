@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from chalicelib.core.events import Event, RecordingRequested
 from chalicelib.core.heads import RecordingHead, SessionHead
 from chalicelib.core.scan import Scan
+from chalicelib.core.work import Lease
 
 
 def recording_subject(recording_id: str) -> str:
@@ -101,8 +102,13 @@ class Catalog(Protocol):
         """The latest recording in a slot, read consistently."""
         ...
 
-    def keep_recording(self, head: RecordingHead) -> bool:
-        """Keep a recording's head, and link it to its session; False when a newer one is there."""
+    def recording(self, recording_id: str) -> RecordingHead | None:
+        """A recording's head, read consistently."""
+        ...
+
+    def keep_recording(self, head: RecordingHead, *, relink: bool = True) -> bool:
+        """Link a recording to its session, then keep its head: whoever finds the head finds the link too.
+        `relink` is False when the link that is there says the same. False when newer ones are there."""
         ...
 
     def keep_session(self, head: SessionHead) -> bool:
@@ -125,8 +131,20 @@ class Catalog(Protocol):
         """Recordings of which something is still awaited, oldest first."""
         ...
 
+    def beyond(self, head: RecordingHead) -> str:
+        """The cursor of what comes after this one in a list of recordings."""
+        ...
+
     def sessions(self, room_id: str | None, limit: int, cursor: str | None) -> Page[SessionHead]:
         """Sessions, newest first."""
+        ...
+
+    def bookmark(self, walk: str) -> str | None:
+        """Where a walk that is done in parts is to go on; None at its beginning."""
+        ...
+
+    def keep_bookmark(self, walk: str, place: str | None) -> None:
+        """Go on there next time."""
         ...
 
 
@@ -330,6 +348,43 @@ class Work(Protocol):
         ...
 
 
+class Leases(Protocol):
+    """Who works on what. A target is the output's key, which is computed from the input.
+
+    Every method raises `Unavailable` when it can not be told whether it was done.
+    """
+
+    def take(self, target: str, now: int) -> Lease:
+        """Begin a try; raises `Done`, `Collected`, `Busy` or `Spent` when there is none to begin."""
+        ...
+
+    def keep(self, lease: Lease, now: int) -> Lease:
+        """Have it for a whole `LEASE_MS` from now; `LeaseLost` when somebody else has it."""
+        ...
+
+    def fail(self, lease: Lease, reason: str) -> None:
+        """Give it back at once and say why; nothing happens when it is ours no more."""
+        ...
+
+    def commit(self, lease: Lease, subject: str, fact: Event) -> bool:
+        """Write the fact down and the work off, both or neither; whether the fact was news.
+
+        `LeaseLost` when somebody else took the work, or its output was collected.
+        """
+        ...
+
+    def collect(self, target: str, now: int) -> bool:
+        """Have nobody commit this target from now on; whether what lies there may be deleted.
+
+        Not when it is committed or being worked on, and not when it was never leased: then it is not ours.
+        """
+        ...
+
+    def redrive(self, target: str) -> bool:
+        """Allow as many tries again; whether there is such work and it is not done."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the deployment decides and the flows need."""
@@ -362,6 +417,8 @@ class World(Protocol):
     def bell(self) -> Bell: ...
     @property
     def work(self) -> Work: ...
+    @property
+    def leases(self) -> Leases: ...
     @property
     def tag_key(self) -> bytes:
         """What webhook addresses are hashed with."""

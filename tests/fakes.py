@@ -10,6 +10,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as NoBase64
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from threading import RLock
 from typing import Any
@@ -22,6 +23,7 @@ from chalicelib.core.heads import RecordingHead, SessionHead, recording_head
 from chalicelib.core.recording import Recording
 from chalicelib.core.scan import NotRecording, Scan
 from chalicelib.core.trigger import Appeared
+from chalicelib.core.work import LEASE_MS, TRIES, Collected, Done, Lease, LeaseLost, busy, lost, spent
 from chalicelib.ports import (
     Accepted,
     Claim,
@@ -124,6 +126,7 @@ class MemoryCatalog:
     _recordings: dict[str, RecordingHead] = field(default_factory=dict)
     _links: dict[str, dict[str, RecordingHead]] = field(default_factory=dict)
     _sessions: dict[str, SessionHead] = field(default_factory=dict)
+    _bookmarks: dict[str, str | None] = field(default_factory=dict)
 
     def open(self, openings: Sequence[Opening], claim: Claim | None) -> Taken | None:
         """All or nothing, one at a time."""
@@ -165,15 +168,20 @@ class MemoryCatalog:
         self.ledger.tape.asks("catalog.holder")
         return self._slots.get((room_id, participant_id, kind))
 
-    def keep_recording(self, head: RecordingHead) -> bool:
-        """The head, then the link."""
+    def recording(self, recording_id: str) -> RecordingHead | None:
+        """The head."""
+        self.ledger.tape.asks("catalog.recording")
+        return self._recordings.get(recording_id)
+
+    def keep_recording(self, head: RecordingHead, *, relink: bool = True) -> bool:
+        """The link, then the head."""
         self.ledger.tape.asks("catalog.keep_recording")
+        news = False
         with self.ledger.lock:
-            news = self._keep(self._recordings, head.recording_id, head)
-            if head.session_id is not None:
+            if head.session_id is not None and relink:
                 links = self._links.setdefault(head.session_id, {})
-                news = self._keep(links, head.recording_id, head) or news
-            return news
+                news = self._keep(links, head.recording_id, head)
+            return self._keep(self._recordings, head.recording_id, head) or news
 
     def keep_session(self, head: SessionHead) -> bool:
         """Never back."""
@@ -201,7 +209,8 @@ class MemoryCatalog:
 
     def recordings(self, wanted: Filter, limit: int, cursor: str | None) -> Page[RecordingHead]:
         """Newest first."""
-        found = self._recordings.values() if wanted.session_id is None else self.of_session(wanted.session_id)
+        linked = self._links.get(wanted.session_id or "", {})
+        found = [h for rid, h in self._recordings.items() if wanted.session_id is None or rid in linked]
         told = {name: value for name, value in asdict(wanted).items() if value is not None}
         heads = [h for h in found if all(getattr(h, name) == value for name, value in told.items())]
         return _page(heads, _recording_sort, limit, cursor, newest_first=True)
@@ -211,6 +220,20 @@ class MemoryCatalog:
         self.ledger.tape.asks("catalog.unsettled")
         heads = [head for head in self._recordings.values() if not head.settled]
         return _page(heads, _recording_sort, limit, cursor, newest_first=False)
+
+    def beyond(self, head: RecordingHead) -> str:
+        """Its place."""
+        return _closed(_recording_sort(head))
+
+    def bookmark(self, walk: str) -> str | None:
+        """As it was kept."""
+        self.ledger.tape.asks("catalog.bookmark")
+        return self._bookmarks.get(walk)
+
+    def keep_bookmark(self, walk: str, place: str | None) -> None:
+        """Over the one before."""
+        self.ledger.tape.does("catalog.keep_bookmark", walk)
+        self._bookmarks[walk] = place
 
     def sessions(self, room_id: str | None, limit: int, cursor: str | None) -> Page[SessionHead]:
         """Newest first."""
@@ -227,7 +250,7 @@ def _recording_sort(head: RecordingHead) -> list[Any]:
 
 
 def _session_sort(head: SessionHead) -> list[Any]:
-    return [head.zero_at, head.session_id]
+    return [head.begun_at, head.session_id]
 
 
 def _page[Head](
@@ -257,6 +280,98 @@ def _opened(cursor: str | None) -> list[Any] | None:
         return [int(at), str(name)]
     except (NoBase64, ValueError, TypeError):
         raise Invalid("invalid_cursor", "cursor is not one of ours", "cursor", "a page's cursor") from None
+
+
+@dataclass
+class _Work:
+    """Who works on one target."""
+
+    lease: Lease
+    allowed: int = TRIES
+    reason: str | None = None
+    done: bool | None = None  # whether the committed fact was news
+    collected: bool = False
+
+
+@dataclass
+class MemoryLeases:
+    """Answers to the port `Leases`."""
+
+    ledger: MemoryLedger
+    _works: dict[str, _Work] = field(default_factory=dict)
+
+    def take(self, target: str, now: int) -> Lease:
+        """One after the other."""
+        self.ledger.tape.asks("leases.take")
+        with self.ledger.lock:
+            work = self._works.get(target, _Work(Lease(target, 0, 0, 0)))
+            self._refuse(work, now)
+            self.ledger.tape.does("leases.take", target)
+            self._works[target], before = work, work.lease
+            work.lease = Lease(target, before.epoch + 1, now + LEASE_MS, before.tries + 1)
+            work.reason = None
+            return work.lease
+
+    def _refuse(self, work: _Work, now: int) -> None:
+        if work.done is not None:
+            raise Done(work.lease.target)
+        if work.collected:
+            raise Collected(work.lease.target)
+        if work.lease.until > now:
+            raise busy(work.lease, now)
+        if work.lease.tries >= work.allowed:
+            raise spent(work.lease, work.reason)
+
+    def keep(self, lease: Lease, now: int) -> Lease:
+        """The same lease, longer."""
+        self.ledger.tape.does("leases.keep", lease.target)
+        with self.ledger.lock:
+            work = self._held(lease)
+            work.lease = replace(work.lease, until=now + LEASE_MS)
+            return work.lease
+
+    def fail(self, lease: Lease, reason: str) -> None:
+        """Unless somebody else has it."""
+        self.ledger.tape.does("leases.fail", lease.target)
+        with self.ledger.lock, suppress(LeaseLost):
+            work = self._held(lease)
+            work.lease, work.reason = replace(work.lease, until=0), reason or "it gave no reason"
+
+    def commit(self, lease: Lease, subject: str, fact: Event) -> bool:
+        """Both or neither; the same answer to who asks again."""
+        self.ledger.tape.does("leases.commit", type(fact).__name__)
+        with self.ledger.lock:
+            work = self._works[lease.target]
+            if work.done is None or work.lease.epoch != lease.epoch:
+                work = self._held(lease)
+                work.done = self.ledger.keep(subject, fact)
+            return work.done
+
+    def _held(self, lease: Lease) -> _Work:
+        work = self._works[lease.target]
+        if work.lease.epoch != lease.epoch or work.done is not None or work.collected:
+            raise lost(lease)
+        return work
+
+    def collect(self, target: str, now: int) -> bool:
+        """Unless it is done, or somebody is at it, or nobody ever was."""
+        self.ledger.tape.does("leases.collect", target)
+        with self.ledger.lock:
+            work = self._works.get(target)
+            if work is None or work.done is not None or work.lease.until > now:
+                return False
+            work.collected = True
+            return True
+
+    def redrive(self, target: str) -> bool:
+        """As many tries again."""
+        self.ledger.tape.does("leases.redrive", target)
+        with self.ledger.lock:
+            work = self._works.get(target)
+            if work is None or work.done is not None:
+                return False
+            work.allowed = work.lease.tries + TRIES
+            return True
 
 
 @dataclass
@@ -540,6 +655,7 @@ class MemoryWorld:
         )
         self.ledger = MemoryLedger(self.tape)
         self.catalog = MemoryCatalog(self.ledger)
+        self.leases = MemoryLeases(self.ledger)
         self.recorder = ScriptedRecorder(self.tape)
         self.post = MemoryPost(self.tape)
         self.inbox = MemoryInbox(self.tape, self.now)

@@ -39,8 +39,11 @@ ROOMS: dict[str, tuple[list[str], list[str], set[str]]] = {
         {"os", "subprocess", "pathlib"},
     ),
     "chalicelib/adapters/dynamodb*.py": (
-        ["adapters.dynamodb_items", "ports", "core"], AWS, {"os", "subprocess", "pathlib"}
+        ["adapters.dynamodb_items", "adapters.dynamodb_calls", "ports", "core"],
+        AWS,
+        {"os", "subprocess", "pathlib"},
     ),
+    "chalicelib/adapters/aws.py": (["adapters.deadline"], AWS, {"os", "subprocess", "pathlib"}),
     "chalicelib/adapters/*": (["ports", "core"], AWS, {"os", "subprocess", "pathlib"}),
     "chalicelib/media/poster.py": (["media", "core"], ["av", "av.*"], OUTSIDE - {"io"}),
     "chalicelib/media/*": (["media", "core"], [], OUTSIDE - {"io"}),
@@ -57,6 +60,7 @@ AT_MOST = 400  # lines
 # What is one thing and reads as one; it may not grow either.
 LARGER = {
     "chalicelib/core/events.py": 480,  # every fact there is
+    "chalicelib/ports.py": 440,  # every port there is
     "chalicelib/media/matroska.py": 560,  # the reading of one format
 }
 

@@ -9,6 +9,8 @@
 | link                | `session#{id}`        | `link#{recording}` |                                |
 | slot                | `slot#{room}#{…}#{…}` | `slot`             |                                |
 | claim               | `claim#{hash}`        | `claim`            | (TTL)                          |
+| work                | `work#{target}`       | `work`             | (see `dynamodb_work.py`)       |
+| bookmark            | `bookmark#{walk}`     | `bookmark`         |                                |
 
 The indexes hold keys only, so a head that changes without moving costs one write; pages are read back
 by BatchGetItem.
@@ -23,9 +25,8 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.adapters import dynamodb_items as items
+from chalicelib.adapters.dynamodb_calls import CONFLICT_TRIES, Failures, transact
 from chalicelib.adapters.dynamodb_items import Item
 from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.core.events import Event
@@ -35,7 +36,6 @@ from chalicelib.ports import Claim, Filter, Opening, Page, Taken, session_subjec
 _NEWER = f"{items.NEW} OR #known < :known"
 _BATCH = 100  # BatchGetItem's limit
 _READ_AT_MOST = 1000  # heads looked through for one page
-_CONFLICT_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,18 @@ class DynamoLedger:
 
     def append(self, subject: str, event: Event) -> bool:
         """One conditional write."""
-        with _Failures():
+        with Failures():
             return _put(self.client, self.table, items.fact_item(subject, event), items.NEW)
 
     def has(self, subject: str, identity: str) -> bool:
         """One consistent read."""
-        with _Failures():
+        with Failures():
             asked = {"Key": items.fact_key(subject, identity), "ProjectionExpression": "sk"}
             return "Item" in self.client.get_item(TableName=self.table, ConsistentRead=True, **asked)
 
     def read(self, subject: str) -> tuple[Event, ...]:
         """One consistent query, paged."""
-        with _Failures():
+        with Failures():
             found = _query(self.client, TableName=self.table, ConsistentRead=True, **_partition(subject))
             facts = [items.fact_of(item) for item in found if item["sk"]["S"].startswith(items.FACTS)]
         return tuple(sorted(facts, key=lambda fact: (fact.at, fact.identity)))
@@ -81,21 +81,16 @@ class DynamoCatalog:
         if claim is not None:
             puts.append(items.claim_put(claim))
         told = [{"Put": {"TableName": self.table, **put}} for put in puts]
-        with _Failures():
-            for tried in range(_CONFLICT_TRIES):
-                try:
-                    self.client.transact_write_items(TransactItems=told)
-                    return None
-                except self.client.exceptions.TransactionCanceledException as canceled:
-                    taken = _taken(canceled, openings, claim)
-                    if taken is not None:
-                        return taken if taken.holders or taken.claim else None
-                    self.pause(random.uniform(0, 0.05 * 2**tried))
-        raise Unavailable("ledger_busy", "too many requests for the same recording at once; try again")
+        with Failures():
+            reasons = transact(self.client, told, self.pause)
+        if reasons is None:
+            return None
+        taken = _taken(reasons, openings, claim)
+        return taken if taken.holders or taken.claim else None
 
     def answer(self, claim: Claim) -> None:
         """Overwrites the claim with the one that has its answer."""
-        with _Failures():
+        with Failures():
             self.client.update_item(
                 TableName=self.table,
                 Key=items.claim_key(claim),
@@ -110,18 +105,22 @@ class DynamoCatalog:
 
     # --- heads
 
-    def keep_recording(self, head: RecordingHead) -> bool:
-        """Two conditional writes where the session is known. The link follows even a head that was there:
-        whoever wrote that may have died before linking."""
-        with _Failures():
-            news = self._keep(items.recording_item(head), head.known)
-            if head.session_id is not None:
-                news = self._keep(items.link_item(head.session_id, head), head.known) or news
-        return news
+    def recording(self, recording_id: str) -> RecordingHead | None:
+        """One consistent read."""
+        item = self._item(items.head_key(recording_id))
+        return items.recording_of(item) if item else None
+
+    def keep_recording(self, head: RecordingHead, *, relink: bool = True) -> bool:
+        """Two conditional writes where the session is known and the link is behind."""
+        news = False
+        with Failures():
+            if head.session_id is not None and relink:
+                news = self._keep(items.link_item(head.session_id, head), head.known)
+            return self._keep(items.recording_item(head), head.known) or news
 
     def keep_session(self, head: SessionHead) -> bool:
         """One conditional write."""
-        with _Failures():
+        with Failures():
             return self._keep(items.session_item(head), head.known)
 
     def _keep(self, item: Item, known: int) -> bool:
@@ -134,6 +133,17 @@ class DynamoCatalog:
             ExpressionAttributeValues={":known": {"N": str(known)}},
         )
 
+    def bookmark(self, walk: str) -> str | None:
+        """One consistent read."""
+        item = self._item(items.bookmark_key(walk))
+        return (item["place"]["S"] or None) if item else None
+
+    def keep_bookmark(self, walk: str, place: str | None) -> None:
+        """One write."""
+        told = {**items.bookmark_key(walk), "place": {"S": place or ""}}
+        with Failures():
+            self.client.put_item(TableName=self.table, Item=told)
+
     def session(self, session_id: str) -> SessionHead | None:
         """One consistent read."""
         item = self._item(items.key(session_subject(session_id), "head"))
@@ -142,7 +152,7 @@ class DynamoCatalog:
     def of_session(self, session_id: str) -> list[RecordingHead]:
         """One consistent query, paged."""
         where = _partition(session_subject(session_id), "link#")
-        with _Failures():
+        with Failures():
             found = _query(self.client, TableName=self.table, ConsistentRead=True, **where)
             return [items.recording_of(item) for item in found]
 
@@ -152,7 +162,7 @@ class DynamoCatalog:
         """By the narrowest index there is for what is wanted; the rest is left out while reading."""
         after, told = _opened(cursor), _told(wanted)
         at_once = limit if told.keys() <= {"room_id"} else _BATCH
-        with _Failures():
+        with Failures():
             found = (
                 self._linked(wanted.session_id, after)
                 if wanted.session_id is not None
@@ -163,20 +173,29 @@ class DynamoCatalog:
     def unsettled(self, limit: int, cursor: str | None) -> Page[RecordingHead]:
         """By the sparse index of open recordings, which may be a little behind the heads."""
         where = _Where("open", "openKey", "recordings", _opened(cursor), forward=True, at_once=limit)
-        with _Failures():
+        with Failures():
             found = self._heads(where, items.recording_of)
             return self._page(found, limit, lambda head: not head.settled)
 
     def sessions(self, room_id: str | None, limit: int, cursor: str | None) -> Page[SessionHead]:
         """By room or by time."""
         after = _opened(cursor)
-        with _Failures():
+        with Failures():
             found = self._listed("sessions", room_id, after, limit, items.session_of)
             return self._page(found, limit, lambda _: True)
 
+    def beyond(self, head: RecordingHead) -> str:
+        """Its place in every index."""
+        return _closed(items.recording_sort(head))
+
     def _linked(self, session_id: str, after: str | None) -> Iterator[tuple[str, RecordingHead]]:
-        found = sorted(((items.recording_sort(h), h) for h in self.of_session(session_id)), reverse=True)
-        return ((sort, head) for sort, head in found if after is None or sort < after)
+        """By the links; what they say of the phase may be behind the heads."""
+        linked = {items.recording_sort(h): h.recording_id for h in self.of_session(session_id)}
+        rest = iter(sorted((sort for sort in linked if after is None or sort < after), reverse=True))
+        while batch := list(islice(rest, _BATCH)):
+            yield from self._read(
+                [(sort, items.head_key(linked[sort])) for sort in batch], items.recording_of
+            )
 
     def _listed[Head](
         self, what: str, room_id: str | None, after: str | None, at_once: int, head_of: Callable[[Item], Head]
@@ -191,15 +210,20 @@ class DynamoCatalog:
         """The heads under one index key with their places in it, read lazily a batch at a time."""
         keys = _query(self.client, TableName=self.table, **where.request())
         while batch := list(islice(keys, where.batch)):
-            found = self._batch([{"pk": key["pk"], "sk": key["sk"]} for key in batch])
-            for key in batch:
-                if key["pk"]["S"] in found:
-                    yield key["sortKey"]["S"], head_of(found[key["pk"]["S"]])
+            places = [(key["sortKey"]["S"], {"pk": key["pk"], "sk": key["sk"]}) for key in batch]
+            yield from self._read(places, head_of)
+
+    def _read[Head](
+        self, places: list[tuple[str, Item]], head_of: Callable[[Item], Head]
+    ) -> Iterator[tuple[str, Head]]:
+        found = self._batch([key for _, key in places])
+        told = ((sort, found.get(key["pk"]["S"])) for sort, key in places)
+        return ((sort, head_of(item)) for sort, item in told if item)
 
     def _batch(self, keys: list[Item]) -> dict[str, Item]:
         wanted: Item = {self.table: {"Keys": keys}}
         found: dict[str, Item] = {}
-        for tried in range(_CONFLICT_TRIES):
+        for tried in range(CONFLICT_TRIES):
             answer = self.client.batch_get_item(RequestItems=wanted)
             found |= {item["pk"]["S"]: item for item in answer["Responses"].get(self.table, [])}
             wanted = answer.get("UnprocessedKeys") or {}
@@ -223,7 +247,7 @@ class DynamoCatalog:
         return Page(heads, None)
 
     def _item(self, key: Item) -> Item | None:
-        with _Failures():
+        with Failures():
             answer = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
         found: Item | None = answer.get("Item")
         return found
@@ -284,15 +308,12 @@ def _query(client: Any, **request: Any) -> Iterator[Item]:
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-def _taken(canceled: Any, openings: Sequence[Opening], claim: Claim | None) -> Taken | None:
-    """Why nothing was written; None where it was only a conflict in time.
+def _taken(reasons: list[Item], openings: Sequence[Opening], claim: Claim | None) -> Taken:
+    """Why nothing was written.
 
     A slot that our own id holds, and a claim that is ours to the last field, mean that our own write was
     done and its answer lost.
     """
-    reasons = canceled.response["CancellationReasons"]
-    if not any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
-        return None
     olds = [reason.get("Item") or {} for reason in reasons]
     holders = {
         opening.recording_id: olds[3 * place]["holder"]["S"]
@@ -332,14 +353,3 @@ def _opened(cursor: str | None) -> str | None:
     if not _SORT_KEY.fullmatch(sort_key) or len(sort_key.encode()) > 1024:
         raise Invalid("invalid_cursor", "cursor is not one of ours", "cursor", "the cursor of a page before")
     return sort_key
-
-
-class _Failures:
-    """Lets no foreign exception through: what DynamoDB could not do is `Unavailable`."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ClientError | BotoCoreError):
-            raise Unavailable("ledger_unavailable", "the ledger can not be reached; try again") from error

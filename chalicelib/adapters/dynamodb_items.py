@@ -45,7 +45,20 @@ def fact_of(item: Item) -> Event:
     return from_record(json.loads(item["told"]["S"]))
 
 
+# --- work
+
+
+def work_key(target: str) -> Item:
+    """Where it is kept who works on an output."""
+    return key(f"work#{target}", "work")
+
+
 # --- heads
+
+
+def head_key(recording_id: str) -> Item:
+    """Where a recording's head lies."""
+    return key(recording_subject(recording_id), "head")
 
 
 def recording_item(head: RecordingHead) -> Item:
@@ -93,8 +106,16 @@ def recording_sort(head: RecordingHead) -> str:
 
 
 def session_sort(head: SessionHead) -> str:
-    """By session zero."""
-    return f"{head.zero_at:015d}#{head.session_id}"
+    """By the time of its beginning."""
+    return f"{head.begun_at:015d}#{head.session_id}"
+
+
+# --- bookmarks
+
+
+def bookmark_key(walk: str) -> Item:
+    """Where the place is kept at which a walk goes on."""
+    return key(f"bookmark#{walk}", "bookmark")
 
 
 # --- slots and claims
@@ -122,7 +143,7 @@ def claim_of(item: Item) -> Claim:
     return replace(claim, recording_ids=tuple(claim.recording_ids))
 
 
-# --- what one transaction puts: three items for each opening, then the claim
+# --- what transactions put: for an opening three items, and the claim
 
 
 def opening_puts(opening: Opening) -> Iterator[Item]:
@@ -136,8 +157,13 @@ def opening_puts(opening: Opening) -> Iterator[Item]:
         yield _put(slot, NEW)
     else:
         yield _put(slot, f"{NEW} OR holder = :over", values={":over": {"S": opening.over}})
-    yield _put(fact_item(subject, asked), NEW)
+    yield fact_put(subject, asked)
     yield {"Item": recording_item(recording_head(Recording.of(opening.recording_id, [asked])))}
+
+
+def fact_put(subject: str, event: Event) -> Item:
+    """The fact, unless it is there."""
+    return _put(fact_item(subject, event), NEW)
 
 
 def claim_put(claim: Claim) -> Item:
