@@ -1,20 +1,35 @@
 """What should be against what is, on both sides; the missing facts are written down.
 
 Runs on a schedule over the recordings of which something is still awaited. When all is well it writes
-nothing. Each recording is looked at by itself, so a run that ends early has done whole pieces of work.
+nothing. Each recording is looked at by itself, so a run that ends early has done whole pieces of work; the
+next goes on behind the last of them, and then turns to the oldest again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from chalicelib.core import events as e
+from chalicelib.core.heads import RecordingHead
 from chalicelib.core.ids import LEADS
 from chalicelib.core.plan import steps
-from chalicelib.core.recording import Recording
+from chalicelib.core.recording import Delivered, Recording
 from chalicelib.flows.record import NEWS_TAKES_MS, NOTHING_RUNS, is_alone
-from chalicelib.flows.settle import confirm, settle
-from chalicelib.ports import Accepted, Declined, Outcome, World, recording_subject
+from chalicelib.flows.settle import listed, settle
+from chalicelib.flows.witness import Witness
+from chalicelib.ports import Accepted, Declined, Object, Outcome, World, recording_subject
 
 PAGE = 25
+WALK = "reconcile"  # the name of its bookmark
+LONGEST_MS = 24 * 3_600_000  # who has not been heard of for so long, and is not in the list, is not running
+
+
+@dataclass
+class Round:
+    """One run. `stops` is False once VideoSDK could not take a stop: the others wait for the next run."""
+
+    world: World
+    witness: Witness
+    stops: bool = True
 
 
 def reconcile(world: World, more_time: Callable[[], bool]) -> int:
@@ -22,30 +37,38 @@ def reconcile(world: World, more_time: Callable[[], bool]) -> int:
 
     One that can not be looked at keeps no other waiting: what went wrong is raised at the end.
     """
-    looked_at, faults = 0, []
-    for recording_id in _unsettled(world):
+    turn, looked_at, faults = Round(world, Witness(world)), 0, []
+    began = upto = world.catalog.bookmark(WALK)
+    for head in _unsettled(world, began):
         if not more_time():
             break
         try:
-            look_at(world, recording_id)
+            look_at(turn, head.recording_id)
         except Exception as fault:
-            fault.add_note(f"while looking at {recording_id}")
+            fault.add_note(f"while looking at {head.recording_id}")
             faults.append(fault)
-        looked_at += 1
+        looked_at, upto = looked_at + 1, world.catalog.beyond(head)
+    else:
+        upto = None
+    if upto != began:
+        world.catalog.keep_bookmark(WALK, upto)
     if faults:
         raise ExceptionGroup(f"{len(faults)} of {looked_at} recordings could not be looked at", faults)
     return looked_at
 
 
-def look_at(world: World, recording_id: str) -> None:
+def look_at(turn: Round, recording_id: str) -> None:
     """Ask VideoSDK and the bucket about one recording, and write down what nobody told us."""
-    recording = Recording.of(recording_id, world.ledger.read(recording_subject(recording_id)))
-    recording = confirm(world, recording)
+    world, subject = turn.world, recording_subject(recording_id)
+    recording = Recording.of(recording_id, world.ledger.read(subject))
+    heard = listed(world, recording, turn.witness)
+    recording = _with(recording, heard or ())
     _fetch(world, recording)
-    for fact in overdue(recording, world.now(), world.settings.grace_ms):
-        world.ledger.append(recording_subject(recording_id), fact)
-    _compensate(world, recording)
-    settle(world, [recording_subject(recording_id)])
+    given_up = list(overdue(recording, world.now(), world.settings.grace_ms, asked=heard is not None))
+    for fact in given_up:
+        world.ledger.append(subject, fact)
+    _compensate(turn, _with(recording, given_up), heard)
+    settle(world, [subject], turn.witness)
 
 
 def finish(world: World, session_id: str) -> None:
@@ -55,50 +78,94 @@ def finish(world: World, session_id: str) -> None:
         world.work.make(step.told() for step in steps(head.recording_id, facts))
 
 
-def overdue(recording: Recording, now: int, grace_ms: int) -> Iterator[e.Event]:
-    """What is given up: files and confirmations that did not come within the grace period."""
+def overdue(recording: Recording, now: int, grace_ms: int, *, asked: bool = True) -> Iterator[e.Event]:
+    """What is given up: files and confirmations that did not come within the grace period.
+
+    A list that could not be asked has denied nothing: while it is silent, it is waited for a day.
+    """
     since = _seems_over_since(recording)
     if since is None or now - since < grace_ms:
         return
     for file in sorted(recording.awaited):
         yield e.SegmentOverdue(at=now, file=file)
-    if not recording.confirmed:
-        yield e.EndOverdue(at=now, reason="VideoSDK's list does not have its end")
+    if not recording.confirmed and (asked or now - since >= LONGEST_MS):
+        yield e.EndOverdue(at=now, reason=NOT_LISTED if asked else SILENT)
 
 
-def _unsettled(world: World) -> Iterator[str]:
-    cursor = None
+NOT_LISTED = "VideoSDK's list does not have its end"
+SILENT = "VideoSDK's list could not be asked for a day"
+OVERTAKEN = "nobody has spoken of it for a day, and a later recording has its place"
+UNSTOPPABLE = "nobody has spoken of it for two days, and VideoSDK does not stop it"
+
+
+def undelivered(recording: Recording, things: Iterable[Object]) -> Iterator[str]:
+    """The keys of those objects of which nothing is known; what was given up waits for a redrive."""
+    redriven = {fact.target: fact.at for fact in recording.told(e.WorkRedriven)}
+    given_up = [fact for fact in recording.told(e.WorkGivenUp) if redriven.get(fact.target, -1) < fact.at]
+    processed: list[Delivered] = [*recording.told(e.SegmentStored), *recording.told(e.SegmentRejected)]
+    known = {(fact.key, fact.etag) for fact in processed} | {(fact.key, fact.etag) for fact in given_up}
+    return (thing.key for thing in things if (thing.key, thing.etag) not in known)
+
+
+def _unsettled(world: World, began: str | None) -> Iterator[RecordingHead]:
+    """Those from there on, then the others; each once, though a list may move under our feet."""
+    seen: set[str] = set()
+    for cursor in (began, None) if began else (None,):
+        for head in _pages(world, cursor):
+            if head.recording_id in seen:
+                break
+            seen.add(head.recording_id)
+            yield head
+
+
+def _pages(world: World, cursor: str | None) -> Iterator[RecordingHead]:
     while True:
         page = world.catalog.unsettled(PAGE, cursor)
-        yield from (head.recording_id for head in page.items)
+        yield from page.items
         if page.cursor is None:
             return
         cursor = page.cursor
+
+
+def _with(recording: Recording, facts: Iterable[e.Event]) -> Recording:
+    return Recording.of(recording.recording_id, (*recording.facts, *facts))
 
 
 def _fetch(world: World, recording: Recording) -> None:
     """Objects in the bucket whose events never came go through the same queue as all others."""
     prefix = f"{world.settings.bucket_dir_path}/{recording.recording_id}/"
     found = (thing for lead in LEADS for thing in world.inbox.under(lead + prefix))
-    known = {
-        (fact.key, fact.etag)
-        for fact in recording.facts
-        if isinstance(fact, e.SegmentStored | e.SegmentRejected)
-    }
-    world.work.ingest(thing.key for thing in found if (thing.key, thing.etag) not in known)
+    world.work.ingest(undelivered(recording, found))
 
 
-def _compensate(world: World, recording: Recording) -> None:
+def _compensate(turn: Round, recording: Recording, heard: list[e.Event] | None) -> None:
     """What may run although it must not is stopped: better none than one that nobody knows of."""
-    asked, since = recording.requested, _doubtful_since(recording)
-    if asked is None or since is None or world.now() - since < NEWS_TAKES_MS:
+    world, asked = turn.world, recording.requested
+    silent_ms = _silent_ms(recording, heard, world.now())
+    if asked is None or not (_is_doubtful(recording, world.now()) or silent_ms >= LONGEST_MS):
         return
+    fact: e.Event | None = None
     if not is_alone(world, asked, recording.recording_id):
-        return
-    outcome = world.recorder.stop(asked.room_id, asked.participant_id, asked.kind)
-    fact = _after_compensation(outcome, recording, world.now())
+        fact = e.EndOverdue(at=world.now(), reason=OVERTAKEN) if silent_ms >= LONGEST_MS else None
+    elif turn.stops:
+        outcome = world.recorder.stop(asked.room_id, asked.participant_id, asked.kind)
+        turn.stops = not (isinstance(outcome, Declined) and outcome.code in TOO_MUCH)
+        fact = _after_compensation(outcome, recording, world.now())
+        if fact is None and silent_ms >= 2 * LONGEST_MS:
+            fact = e.EndOverdue(at=world.now(), reason=UNSTOPPABLE)
     if fact is not None:
         world.ledger.append(recording_subject(recording.recording_id), fact)
+
+
+TOO_MUCH = frozenset({"videosdk_rate_limited", "videosdk_unreachable"})
+
+
+def _silent_ms(recording: Recording, heard: list[e.Event] | None, now: int) -> int:
+    """For how long nobody has spoken of it, though VideoSDK's list could; 0 where it has ended or runs."""
+    runs = heard is None or any(isinstance(fact, e.RecordingListed) for fact in heard)
+    if runs or recording.ended:
+        return 0
+    return now - max((fact.at for fact in recording.facts), default=now)
 
 
 def _after_compensation(outcome: Outcome, recording: Recording, at: int) -> e.Event | None:
@@ -111,6 +178,11 @@ def _after_compensation(outcome: Outcome, recording: Recording, at: int) -> e.Ev
             return e.StopUnneeded(at=at, message=message)
         case _:
             return None
+
+
+def _is_doubtful(recording: Recording, now: int) -> bool:
+    since = _doubtful_since(recording)
+    return since is not None and now - since >= NEWS_TAKES_MS
 
 
 def _doubtful_since(recording: Recording) -> int | None:

@@ -5,15 +5,16 @@ All of it is computed from the ledger as it is now, so running it twice, late or
 
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import Unavailable
-from chalicelib.core.heads import recording_head, session_head
+from chalicelib.core.heads import in_session, may_be_settled, recording_head, session_head
 from chalicelib.core.manifest import digest, encoded, manifest
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import Session, weight
+from chalicelib.flows.witness import Witness
 from chalicelib.ports import Listed, World, recording_subject, session_subject
 
 log = logging.getLogger("tracklane")
@@ -21,43 +22,82 @@ log = logging.getLogger("tracklane")
 MANIFEST_TYPE = "application/json"
 
 
-def settle(world: World, subjects: Iterable[str]) -> None:
+def settle(world: World, subjects: Iterable[str], witness: Witness | None = None) -> None:
     """Bring everything that is derived from these subjects up to date."""
+    witness = witness or Witness(world)
     told = [subject.partition("#") for subject in dict.fromkeys(subjects)]
     sessions = dict.fromkeys(name for what, _, name in told if what == "session")
     for recording_id in (name for what, _, name in told if what == "recording"):
-        session_id = settle_recording(world, recording_id).session_id
+        session_id = settle_recording(world, recording_id, witness).session_id
         if session_id is not None:
             sessions[session_id] = None
     for session_id in sessions:
         settle_session(world, session_id)
 
 
-def settle_recording(world: World, recording_id: str) -> Recording:
+def settle_recording(world: World, recording_id: str, witness: Witness | None = None) -> Recording:
     """A recording's head and, where nothing more will come by itself, its verdict."""
-    subject = recording_subject(recording_id)
-    recording = Recording.of(recording_id, world.ledger.read(subject))
+    recording = Recording.of(recording_id, world.ledger.read(recording_subject(recording_id)))
     if recording.awaits_confirmation:
-        recording = confirm(world, recording)
-    world.catalog.keep_recording(recording_head(recording))
+        recording = confirm(world, recording, witness)
+    _keep_head(world, recording)
     if recording.verdict.settled:
-        verdict = recording.verdict
-        reached = e.VerdictReached(at=world.now(), complete=verdict.complete, digest=verdict.digest)
-        world.ledger.append(subject, reached)
+        _conclude(world, recording)
     return recording
 
 
-def confirm(world: World, recording: Recording) -> Recording:
+def _keep_head(world: World, recording: Recording) -> None:
+    """Its head and its link, where they are behind. A head that is there tells that its link is too."""
+    before, head = world.catalog.recording(recording.recording_id), recording_head(recording)
+    if before is not None and before.known >= head.known:
+        return
+    changed = before is None or may_be_settled(recording) or replace(before, known=head.known) != head
+    if changed:
+        relink = before is None or may_be_settled(recording) or in_session(before) != in_session(head)
+        world.catalog.keep_recording(head, relink=relink)
+
+
+def _conclude(world: World, recording: Recording) -> None:
+    """Write a verdict down, once, and call for somebody where there is something to mend."""
+    verdict = recording.verdict
+    reached = e.VerdictReached(at=world.now(), complete=verdict.complete, digest=verdict.digest)
+    if any(fact.identity == reached.identity for fact in recording.facts):
+        return
+    if world.ledger.append(recording_subject(recording.recording_id), reached):
+        reasons = sorted({finding.reason for finding in verdict.missing} & TO_BE_MENDED)
+        if reasons:
+            log.error("%s: %s: %s", MISSING, recording.recording_id, ", ".join(reasons))
+
+
+# What the template's alarm looks for in the logs, and the findings for which it shall be raised.
+MISSING = "MISSING of a recording"
+TO_BE_MENDED = frozenset({"failed", "not_delivered", "given_up", "rejected", "unproven"})
+
+
+def confirm(world: World, recording: Recording, witness: Witness | None = None) -> Recording:
     """Ask VideoSDK's list, the second witness. Its silence is no news: the reconciler asks again."""
+    return Recording.of(
+        recording.recording_id, recording.facts | set(listed(world, recording, witness) or ())
+    )
+
+
+def listed(world: World, recording: Recording, witness: Witness | None = None) -> list[e.Event] | None:
+    """What VideoSDK's list says of a recording, with its news written down; None when it can not be asked."""
+    asked = recording.requested
+    if asked is None:
+        return []
     try:
-        told = [_fact(item, world.now()) for item in _listed(world, recording)]
+        told = (witness or Witness(world)).listed(asked.room_id, recording.session_id, asked.participant_id)
     except Unavailable as silence:
         log.warning("VideoSDK's list can not be asked about %s: %s", recording.recording_id, silence)
-        return recording
-    heard = [fact for fact in told if not _says_the_same(fact, recording)]
+        return None
+    said = [_fact(item, told.at) for item in _ours(told.items, recording, asked)]
+    heard = [fact for fact in said if not _says_the_same(fact, recording)]
+    known = {fact.identity for fact in recording.facts}
     for fact in heard:
-        world.ledger.append(recording_subject(recording.recording_id), fact)
-    return Recording.of(recording.recording_id, recording.facts | set(heard))
+        if fact.identity not in known:
+            world.ledger.append(recording_subject(recording.recording_id), fact)
+    return heard
 
 
 def _says_the_same(fact: e.Event, recording: Recording) -> bool:
@@ -80,7 +120,10 @@ def settle_session(world: World, session_id: str) -> None:
     head = session_head(session_id, linked, weight(facts), before.manifest_key if before else "")
     if not linked or (before is not None and before.known >= head.known):
         return
-    if head.settled or any(isinstance(fact, e.FinishRequested) for fact in facts):
+    told = head.settled or any(isinstance(fact, e.FinishRequested) for fact in facts)
+    if not told and before is not None and replace(before, known=head.known) == head:
+        return
+    if told:
         facts = (*facts, *_presences(world, session_id))
         key = _write_manifest(world, session_id, facts)
         head = session_head(session_id, linked, weight(facts), key)
@@ -130,17 +173,11 @@ def _ready(session: Session, key: str) -> dict[str, object]:
     }
 
 
-def _listed(world: World, recording: Recording) -> list[Listed]:
+def _ours(items: list[Listed], recording: Recording, asked: e.RecordingRequested) -> list[Listed]:
     """What VideoSDK's list has of this recording.
 
     Where a path names a recording, that decides; else the one that began nearest to our request.
     """
-    asked = recording.requested
-    if asked is None:
-        return []
-    items = world.recorder.listed(
-        asked.room_id, session_id=recording.session_id, participant_id=asked.participant_id
-    )
     same = [item for item in items if (item.participant_id, item.kind) == (asked.participant_id, asked.kind)]
     named = [item for item in same if any(recording.recording_id in path for path in item.files)]
     return named or _nearest([item for item in same if not _names_a_recording(item)], recording, asked.at)
