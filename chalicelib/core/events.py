@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any, ClassVar, get_args
 
 from chalicelib.core.ids import Kind
@@ -32,7 +33,7 @@ class Event:
 
 def identity_of(kind: type[Event], **said: object) -> str:
     """The identity of a fact of this type that says this; `said` has all fields of its `SAME_IF`."""
-    return "#".join([kind.__name__, *(_spelled(said[name]) for name in kind.SAME_IF)])
+    return "#".join([kind.__name__, *[_spelled(str(said[name])) for name in kind.SAME_IF]])
 
 
 # --- what we asked of VideoSDK, and how it answered ------------------------------------------------
@@ -457,9 +458,9 @@ def from_record(record: dict[str, Any]) -> Event:
 _PLAIN = re.compile(r"[ !-\"$-}]{0,64}")  # printable ASCII, but for the `#` between parts and our own `~`
 
 
-def _spelled(value: object) -> str:
+@lru_cache(4096)
+def _spelled(text: str) -> str:
     """A value as an identity's part: itself where it is plain, else a hash behind `~`."""
-    text = str(value)
     if _PLAIN.fullmatch(text):
         return text
     return f"~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"

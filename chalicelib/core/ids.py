@@ -198,6 +198,16 @@ def artifact_key(where: Place, product: str, digest: str, extension: str) -> str
     )
 
 
+def generation(key: str, number: int) -> str:
+    """An artifact's key once what lay under those of the generations before was swept away.
+
+    >>> [generation("sessions/s/anna/audio/repaired-1-0f.webm", number) for number in (0, 2)]
+    ['sessions/s/anna/audio/repaired-1-0f.webm', 'sessions/s/anna/audio/repaired-1-0f~2.webm']
+    """
+    stem, dot, extension = key.rpartition(".")
+    return f"{stem}~{number}{dot}{extension}" if number else key
+
+
 def manifest_key(session_id: str, digest: str) -> str:
     """Where a session's manifest lies in the output bucket; other content, other key."""
     return f"sessions/{safe_part(session_id)}/manifest-{digest}.json"

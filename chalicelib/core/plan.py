@@ -28,7 +28,10 @@ OF_A_SEGMENT = (Recipe("poster", "1", "jpg", "image/jpeg", frozenset({Kind.VIDEO
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Make `target` out of `source`, both keys in the output bucket. `start` and `end` are epoch."""
+    """Make `target` out of `source`, both keys in the output bucket, for the delivered `file`.
+
+    `start` and `end` are epoch.
+    """
 
     product: str
     recording_id: str
@@ -39,6 +42,8 @@ class Step:
     content_type: str
     start: int
     end: int
+    session_id: str
+    file: str
 
     def told(self) -> dict[str, Any]:
         """As it travels through the queue."""
@@ -85,4 +90,6 @@ def _step(recording_id: str, segment: SegmentStored, recipe: Recipe) -> Step:
         content_type=recipe.content_type,
         start=segment.start_at,
         end=segment.start_at + segment.duration_ms,
+        session_id=segment.session_id,
+        file=segment.file,
     )

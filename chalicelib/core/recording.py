@@ -82,7 +82,11 @@ class Recording:
 
     def told[Fact: e.Event](self, *types: type[Fact]) -> list[Fact]:
         """The facts of these types, in an order that is theirs whenever they were heard."""
-        return sorted((f for f in self.facts if isinstance(f, types)), key=lambda f: f.identity)
+        return [fact for fact in self._ordered if isinstance(fact, types)]
+
+    @cached_property
+    def _ordered(self) -> list[e.Event]:
+        return sorted(self.facts, key=lambda fact: fact.identity)
 
     def knows(self, *types: type[e.Event]) -> bool:
         """Whether any fact of these types is known."""

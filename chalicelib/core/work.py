@@ -54,6 +54,14 @@ class Spent(Refused):
     reason: str
 
 
+@dataclass(eq=False)
+class GivenUp(Refused):
+    """It is written down in the subject's facts that nobody will try this again by himself."""
+
+    subject: str
+    target: str
+
+
 def busy(lease: Lease, now: int) -> Busy:
     """Told to who comes second."""
     seconds = -((now - lease.until) // 1000)
