@@ -5,10 +5,10 @@ Event handlers stand here because Chalice binds a blueprint's handlers to anothe
 
 import json
 import logging
-from functools import partial
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Request, SQSEvent
 
 from chalicelib import wiring
 from chalicelib.core.plan import step_of
@@ -17,6 +17,7 @@ from chalicelib.flows.ingest import ingest as ingest_object
 from chalicelib.flows.reconcile import reconcile as reconcile_all
 from chalicelib.flows.render import render as render_step
 from chalicelib.flows.settle import settle as settle_subjects
+from chalicelib.flows.sweep import sweep as sweep_buckets
 from chalicelib.routes import authorizer, openapi, pages, recordings, sessions, webhooks
 from chalicelib.routes.batch import each
 
@@ -36,6 +37,13 @@ class LambdaContext(Protocol):
         ...
 
 
+@app.middleware("all")
+def in_time(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    """All that is asked of neighbours ends before the function is ended."""
+    wiring.begin(getattr(event, "lambda_context" if isinstance(event, Request) else "context", None))
+    return get_response(event)
+
+
 @app.on_sqs_message(queue="placeholder", batch_size=1, name="ingest")
 def ingest(event: SQSEvent) -> dict[str, Any]:
     """Objects that appeared in the recordings bucket. The template puts the real queue in."""
@@ -45,15 +53,15 @@ def ingest(event: SQSEvent) -> dict[str, Any]:
         for told in appeared(body):
             ingest_object(world, told)
 
-    return each(event, process, partial(world.again_in, world.config.ingest_queue_url))
+    return each(event, process, world.queue(world.config.ingest_queue_url))
 
 
 @app.on_sqs_message(queue="placeholder", batch_size=1, name="render")
 def render(event: SQSEvent) -> dict[str, Any]:
     """Steps of plans: the only function that carries the media layer."""
     world = wiring.world()
-    again_in = partial(world.again_in, world.config.render_queue_url)
-    return each(event, lambda body: render_step(world, step_of(json.loads(body))), again_in)
+    queue = world.queue(world.config.render_queue_url)
+    return each(event, lambda body: render_step(world, step_of(json.loads(body))), queue)
 
 
 @app.on_dynamodb_record(stream_arn="placeholder", name="settle")
@@ -68,3 +76,11 @@ def reconcile(event: CloudWatchEvent) -> None:
     left = cast("LambdaContext", event.context).get_remaining_time_in_millis
     looked_at = reconcile_all(wiring.world(), lambda: left() > SPARE_MS)
     log.info("looked at %s recordings", looked_at)
+
+
+@app.schedule("rate(1 day)", name="sweep")
+def sweep(event: CloudWatchEvent) -> None:
+    """What nobody heard of, and what nobody committed."""
+    left = cast("LambdaContext", event.context).get_remaining_time_in_millis
+    done = sweep_buckets(wiring.world(), lambda: left() > SPARE_MS)
+    log.info("queued %(deliveries)s deliveries, deleted %(outputs)s orphans", done)

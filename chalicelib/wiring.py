@@ -5,27 +5,37 @@ import logging
 import os
 import secrets
 import time
+from collections.abc import Callable
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.adapters.deadline import INVOCATION
 from chalicelib.adapters.secrets import Secrets
 from chalicelib.config import Config
-from chalicelib.ports import Bell, Catalog, Inbox, Ledger, Media, Post, Recorder, Settings, Shelf, Work
+from chalicelib.ports import (
+    Bell,
+    Catalog,
+    Inbox,
+    Leases,
+    Ledger,
+    Media,
+    Post,
+    Queue,
+    Recorder,
+    Settings,
+    Shelf,
+    Work,
+)
 
 if TYPE_CHECKING:
     from chalicelib.adapters.callers import Callers
 
-# Unless told a name, botocore puts its own together anew for each call: a quarter of the call's CPU.
-CLIENT = {
-    "user_agent": "tracklane",
-    "parameter_validation": False,
-    "account_id_endpoint_mode": "disabled",
-    "retries": {"mode": "standard", "total_max_attempts": 3},
-}
-PLAIN_TIMEOUTS = {"connect_timeout": 2, "read_timeout": 5}
 _LOCK = Lock()
-STREAM_TIMEOUTS = {"connect_timeout": 2, "read_timeout": 20}
+# A secret is kept while it can not be read anew: whoever waits for that has something else to do.
+SECRET: dict[str, Any] = {"read_timeout": 2, "retries": {"mode": "standard", "total_max_attempts": 2}}
+# Signature v4 and regional addresses are what a presigned address must have everywhere.
+STREAM: dict[str, Any] = {"read_timeout": 20, "signature_version": "s3v4"}
 
 
 class AwsWorld:
@@ -66,7 +76,8 @@ class AwsWorld:
         def forget() -> None:
             self.secrets.forget(self.config.videosdk_secret)
 
-        return Api(self.config.videosdk_api, self._credentials, forget=forget)
+        left_s = INVOCATION.left_for_work_s
+        return Api(self.config.videosdk_api, self._credentials, forget=forget, left_s=left_s)
 
     @cached_property
     def post(self) -> Post:
@@ -74,7 +85,8 @@ class AwsWorld:
         from chalicelib.adapters.videosdk.post import SignedPost
         from chalicelib.adapters.videosdk.signature import Signature
 
-        return SignedPost(Signature(self.config.videosdk_api))
+        left_s = INVOCATION.left_for_work_s
+        return SignedPost(Signature(self.config.videosdk_api, left_s=left_s))
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -114,11 +126,18 @@ class AwsWorld:
             self.config.render_queue_url,
         )
 
-    def again_in(self, queue_url: str, receipt: str, seconds: int) -> None:
-        """Have a message of this queue that failed come back to it after so long."""
-        from chalicelib.adapters.sqs import hide
+    @cached_property
+    def leases(self) -> Leases:
+        """DynamoDB."""
+        from chalicelib.adapters.dynamodb_work import DynamoLeases
 
-        hide(self._sqs, queue_url, receipt, seconds)
+        return DynamoLeases(self._dynamodb, self.config.table)
+
+    def queue(self, url: str) -> Queue:
+        """SQS: a queue that a function is fed from."""
+        from chalicelib.adapters.sqs import SqsQueue
+
+        return SqsQueue(self._sqs, url, self.config.dead_letter_queue_url)
 
     @property
     def tag_key(self) -> bytes:
@@ -128,7 +147,7 @@ class AwsWorld:
     @cached_property
     def secrets(self) -> Secrets:
         """Secrets Manager."""
-        return Secrets(_client("secretsmanager"))
+        return Secrets(_client("secretsmanager", **SECRET))
 
     def now(self) -> int:
         """The wall clock."""
@@ -152,9 +171,9 @@ class AwsWorld:
 
     @cached_property
     def _s3(self) -> Any:
-        # Signature v4 and regional addresses: what a presigned address must have everywhere.
         style = "path" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"
-        return _client("s3", signature_version="s3v4", s3={"addressing_style": style}, **STREAM_TIMEOUTS)
+        left_s = INVOCATION.left_for_work_s
+        return _client("s3", left_s, s3={"addressing_style": style}, **STREAM)
 
 
 class _OwnMedia:
@@ -202,13 +221,16 @@ def _stage_path(request_context: dict[str, Any]) -> str:
     return str(path[: -len(inner)]) if path.endswith(inner) else f"/{request_context['stage']}"
 
 
-def _client(service: str, **settings: Any) -> Any:
-    """The client that boto3 would give; boto3 itself takes as long again to import, and gives no more."""
-    from botocore.config import Config as BotoConfig
+def begin(context: Any) -> None:
+    """An invocation has begun: all calls to neighbours end before Lambda ends it."""
+    INVOCATION.begin(context.get_remaining_time_in_millis() if context else None)
 
-    told = BotoConfig(**(CLIENT | PLAIN_TIMEOUTS | settings))
+
+def _client(service: str, left_s: Callable[[], float] = INVOCATION.left_s, **settings: Any) -> Any:
+    from chalicelib.adapters import aws
+
     with _LOCK:  # botocore makes one client at a time
-        return _session().create_client(service, config=told)
+        return aws.client(_session(), service, left_s, **settings)
 
 
 @functools.cache

@@ -1,9 +1,11 @@
 """VideoSDK's REST API as a `Recorder`.
 
 Law: a command is sent again only when it was surely not done: nothing had left, or VideoSDK refused it
-before doing any work (401, 429, 400 for a participant who has not joined yet).
+before doing any work (401, 429, 400 for a participant who has not joined yet). Nothing is asked or waited for
+beyond the time that is left, and what is sent again for VideoSDK's faults stays a small part of all.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +19,9 @@ from jwt import PyJWTError
 
 from chalicelib.adapters.videosdk import lists
 from chalicelib.adapters.videosdk.answers import NOT_JOINED, START, STOP, Saying, outcome, text
+from chalicelib.adapters.videosdk.budget import Budget
 from chalicelib.adapters.videosdk.token import Credentials, Tokens
-from chalicelib.adapters.videosdk.wire import Answer, NotReached, Reply, Request, Wire
+from chalicelib.adapters.videosdk.wire import LEAST_S, Answer, NotReached, Reply, Request, Wire
 from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.core.ids import external_id
 from chalicelib.ports import Listed, Outcome, Presence
@@ -35,7 +38,8 @@ class Limits:
 
     `early_s` is how long a start is tried for a participant who has not joined yet: VideoSDK's own agents
     have needed "another second or two" after `participant-joined`. `quiet_s` is how long no list is asked for
-    after one that got no answer: who looks at many recordings shall not wait for each of them.
+    after one that got no answer: who looks at many recordings shall not wait for each of them. A busy one may
+    ask for more quiet, up to `quiet_at_most_s`.
     """
 
     connect_s: float = 2.0
@@ -45,6 +49,7 @@ class Limits:
     early_s: float = 6.0
     list_s: float = 30.0
     quiet_s: float = 15.0
+    quiet_at_most_s: float = 60.0
     pages: int = 100
 
 
@@ -60,6 +65,8 @@ class Again:
     growth: float = 2.0
 
 
+# Who comes too early is waited for within a time of its own; these are VideoSDK's, and many come at once.
+FAULTS: frozenset[Hurdle] = frozenset({"unreached", "lost", "unauthorized", "rate_limited"})
 # Only what was surely not done is in this table: see the law above.
 COMMAND: Mapping[Hurdle, Again] = {
     "unreached": Again(1, 0.1),
@@ -88,7 +95,7 @@ class Api:
     """Answers to the port `Recorder`. Threads may share it.
 
     `credentials` gives key and secret at each call, so that they can rotate; `forget` is called when
-    VideoSDK does not take them, so that they are read anew.
+    VideoSDK does not take them, so that they are read anew. `left_s` tells how many seconds there are.
     """
 
     def __init__(
@@ -99,8 +106,11 @@ class Api:
         forget: Callable[[], None] = lambda: None,
         limits: Limits = Limits(),
         clock: Clock = Clock(),
+        left_s: Callable[[], float] = lambda: math.inf,
     ) -> None:
-        self._wire = Wire(api, limits.connect_s)
+        self._wire = Wire(api, limits.connect_s, left_s=left_s)
+        self._left_s = left_s
+        self._budget = Budget()
         self._tokens = Tokens(credentials, clock.now)
         self._forget = forget
         self._limits = limits
@@ -152,7 +162,7 @@ class Api:
         until = self._clock.monotonic() + self._limits.list_s
         for number in range(1, self._limits.pages + 1):
             left_s = until - self._clock.monotonic()
-            if left_s <= 0:
+            if left_s <= 0 or self._left_s() < self._limits.connect_s + LEAST_S:
                 raise lists.unavailable("the list takes too long")
             request = Request("GET", path, LIST_CAP, self._limits.page_s, {**params, "page": str(number)})
             told = lists.page(_body(self._asked(request, left_s)))
@@ -166,13 +176,16 @@ class Api:
         if self._clock.monotonic() < self._quiet_until:
             raise lists.unavailable("it did not answer a moment ago")
         reply = self._ask(request, QUESTION, left_s)
-        if _hurdle(reply) in ("unreached", "lost"):
-            self._quiet_until = self._clock.monotonic() + self._limits.quiet_s
+        if _hurdle(reply) in ("unreached", "lost", "rate_limited"):
+            wished = _retry_after(reply, self._clock.now())
+            quiet_s = min(max(wished, self._limits.quiet_s), self._limits.quiet_at_most_s)
+            self._quiet_until = self._clock.monotonic() + quiet_s
         return reply
 
     def _ask(self, request: Request, again: Mapping[Hurdle, Again], again_s: float) -> Reply:
-        """Send, and send again where the table allows it, as long as there is time."""
+        """Send, and send again where the table and the budget allow it, as long as there is time."""
         began = self._clock.monotonic()
+        self._budget.earn()
         tried: dict[Hurdle, int] = {}
         while True:
             reply = self._once(request)
@@ -182,7 +195,9 @@ class Api:
                 return reply
             wait = self._wait(reply, again[hurdle], count)
             most = min(again_s, self._limits.early_s) if hurdle == "early" else again_s
-            if self._clock.monotonic() - began + wait > most:
+            if self._clock.monotonic() - began + wait > most or wait > self._left_s():
+                return reply
+            if hurdle in FAULTS and not self._budget.spend():
                 return reply
             tried[hurdle] = count + 1
             if hurdle == "unauthorized":

@@ -5,8 +5,9 @@ sent and no status came back (`AnswerLost`), or a status came (`Answer`).
 """
 
 import io
+import math
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -22,6 +23,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 
+LEAST_S = 1.0  # who can not hear the answer does better not to ask
 _BROKEN = (requests.RequestException, HTTPError, HTTPException, OSError)
 
 
@@ -67,12 +69,20 @@ class Request:
 class Wire:
     """Connections to one host, kept open between requests. Threads may share it.
 
-    `authorities` is a file of certificates to trust in place of the public ones.
+    `authorities` is a file of certificates to trust in place of the public ones; `left_s` tells how many
+    seconds there are for an exchange.
     """
 
-    def __init__(self, api: str, connect_s: float = 2.0, authorities: str | None = None) -> None:
+    def __init__(
+        self,
+        api: str,
+        connect_s: float = 2.0,
+        authorities: str | None = None,
+        left_s: Callable[[], float] = lambda: math.inf,
+    ) -> None:
         self._api = _base(api)
         self._connect_s = connect_s
+        self._left_s = left_s
         self._session = requests.Session()
         # Neither proxies nor .netrc: the latter would replace our Authorization header.
         self._session.trust_env = False
@@ -86,6 +96,9 @@ class Wire:
 
     def send(self, request: Request, token: str | None = None) -> Reply:
         """Send once; nothing is repeated or followed here."""
+        left_s = self._left_s() - self._connect_s
+        if left_s < LEAST_S:
+            return NotReached("no time is left to ask VideoSDK")
         try:
             response = self._session.request(
                 request.method,
@@ -93,7 +106,7 @@ class Wire:
                 params=request.params,
                 json=request.body,
                 headers={"Authorization": token} if token else None,
-                timeout=(self._connect_s, request.read_s),
+                timeout=(self._connect_s, min(request.read_s, left_s)),
                 allow_redirects=False,
                 stream=True,
             )

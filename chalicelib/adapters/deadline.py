@@ -1,0 +1,31 @@
+"""How long the running invocation may still take. Lambda runs one at a time in a process, so there is one."""
+
+import math
+import time
+from collections.abc import Callable
+
+ANSWER_S = 1.0  # to pack the answer and to hand it over
+LAST_WORDS_S = 8.0  # to write down what became of a call: a try that hangs for its 2 + 5 seconds, and another
+
+
+class Deadline:
+    """Set by the door, kept by every call to a neighbour. Without one there is all the time in the world."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._until = math.inf
+
+    def begin(self, left_ms: float | None) -> None:
+        """An invocation has begun; Lambda ends it after so many milliseconds."""
+        self._until = math.inf if left_ms is None else self._monotonic() + left_ms / 1000 - ANSWER_S
+
+    def left_s(self) -> float:
+        """Seconds for everything that is still to be done. Negative when they are over."""
+        return self._until - self._monotonic()
+
+    def left_for_work_s(self) -> float:
+        """Seconds for what has a result that must be written down afterwards."""
+        return self.left_s() - LAST_WORDS_S
+
+
+INVOCATION = Deadline()
