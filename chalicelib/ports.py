@@ -291,13 +291,13 @@ class Inbox(Protocol):
         """Open an object; `NotFound` when it is gone or is no longer the one with this etag."""
         ...
 
-    def under(self, prefix: str) -> Iterator[Object]:
-        """Every object below a prefix."""
+    def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:
+        """Every object below a prefix whose key comes after this one, in the order of their UTF-8."""
         ...
 
 
 class Shelf(Protocol):
-    """The output bucket: keys are computed from inputs, objects never rewritten."""
+    """The output bucket: keys are computed from inputs, objects never rewritten, orphans deleted."""
 
     def write(self, key: str, content_type: str) -> Writing:
         """Begin a file."""
@@ -309,6 +309,14 @@ class Shelf(Protocol):
 
     def read(self, key: str) -> Reading:
         """Open a file; `NotFound` when it is not there."""
+        ...
+
+    def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:
+        """Every file below a prefix whose key comes after this one, in the order of their UTF-8."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Take a file away, if it is there."""
         ...
 
     def url(self, key: str, content_type: str) -> str:
@@ -348,6 +356,18 @@ class Work(Protocol):
         ...
 
 
+class Queue(Protocol):
+    """Where a message came from that a function was given."""
+
+    def hide(self, receipt: str, seconds: int) -> None:
+        """Have a message that was received come back after so long from now, whatever the queue would do."""
+        ...
+
+    def bury(self, body: str, said: dict[str, str]) -> None:
+        """Put a message among the dead letters, with what is said of it."""
+        ...
+
+
 class Leases(Protocol):
     """Who works on what. A target is the output's key, which is computed from the input.
 
@@ -371,6 +391,10 @@ class Leases(Protocol):
 
         `LeaseLost` when somebody else took the work, or its output was collected.
         """
+        ...
+
+    def unfinished(self, target: str) -> bool:
+        """Whether somebody began this work and nobody committed it; only read."""
         ...
 
     def collect(self, target: str, now: int) -> bool:

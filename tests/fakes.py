@@ -353,6 +353,11 @@ class MemoryLeases:
             raise lost(lease)
         return work
 
+    def unfinished(self, target: str) -> bool:
+        """Begun and not committed."""
+        self.ledger.tape.asks("leases.unfinished")
+        return target in self._works and not self._works[target].done
+
     def collect(self, target: str, now: int) -> bool:
         """Unless it is done, or somebody is at it, or nobody ever was."""
         self.ledger.tape.does("leases.collect", target)
@@ -497,11 +502,15 @@ class MemoryInbox:
             raise NotFound("object_gone", f"the object {key!r} is not there any more")
         return _MemoryReading(told, body)
 
-    def under(self, prefix: str) -> Iterator[Object]:
+    def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:
         """In the order of the keys, as S3 lists."""
         self.tape.asks("inbox.under")
-        keys = sorted((key for key in self._objects if key.startswith(prefix)), key=str.encode)
-        yield from (self._objects[key][0] for key in keys)
+        yield from (self._objects[key][0] for key in _below(self._objects, prefix, after))
+
+
+def _below(keys: Iterable[str], prefix: str, after: str | None) -> list[str]:
+    beyond = (after or "").encode()
+    return sorted((key for key in keys if key.startswith(prefix) and key.encode() > beyond), key=str.encode)
 
 
 @dataclass
@@ -511,6 +520,7 @@ class MemoryShelf:
     tape: Tape
     now: Callable[[], int]
     files: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    written_at: dict[str, int] = field(default_factory=dict)
     begun: int = 0
 
     def write(self, key: str, content_type: str) -> Writing:
@@ -530,6 +540,19 @@ class MemoryShelf:
         body, _ = self.files[key]
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         return _MemoryReading(Object(key, etag, len(body), self.now()), body)
+
+    def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:
+        """In the order of the keys, as S3 lists."""
+        self.tape.asks("shelf.under")
+        for key in _below(self.files, prefix, after):
+            body, _ = self.files[key]
+            etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+            yield Object(key, etag, len(body), self.written_at[key])
+
+    def delete(self, key: str) -> None:
+        """Whether or not it is there."""
+        self.tape.does("shelf.delete", key)
+        self.files.pop(key, None)
 
     def url(self, key: str, content_type: str) -> str:
         """An address that nobody answers at."""
@@ -552,7 +575,9 @@ class _MemoryWriting:
     def front(self, data: bytes) -> None:
         self.shelf.tape.does("shelf.front", self.key)
         self.size += len(data)
-        self.shelf.files.setdefault(self.key, (data + bytes(self._body), self.content_type))
+        if self.key not in self.shelf.files:
+            self.shelf.files[self.key] = data + bytes(self._body), self.content_type
+            self.shelf.written_at[self.key] = self.shelf.now() // 1000 * 1000
         self._close()
 
     def abandon(self) -> None:

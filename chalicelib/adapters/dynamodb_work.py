@@ -79,6 +79,13 @@ class DynamoLeases:
         was_done, item = self._send(_done(lease, news=False))
         return False if was_done else _was_news(lease, item)
 
+    def unfinished(self, target: str) -> bool:
+        """One consistent read."""
+        asked = {"Key": items.work_key(target), "ProjectionExpression": "pk, done"}
+        with Failures():
+            item = self.client.get_item(TableName=self.table, ConsistentRead=True, **asked).get("Item")
+        return item is not None and "done" not in item
+
     def collect(self, target: str, now: int) -> bool:
         """One conditional update, which holds for its own repetition as well."""
         found = f"attribute_exists(pk) AND {_FREE}"

@@ -1,4 +1,4 @@
-"""The two buckets: recordings, which are only read, and outputs, which are only added to."""
+"""The two buckets: recordings, which are only read, and outputs, which are added to and rid of orphans."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,19 +30,9 @@ class S3Inbox:
         pinned = {"IfMatch": etag} if etag else {}
         return _reading(self.client, self.bucket, key, **pinned)
 
-    def under(self, prefix: str) -> Iterator[Object]:
+    def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:
         """ListObjectsV2, paged."""
-        request = {"Bucket": self.bucket, "Prefix": prefix}
-        while True:
-            with _Failures():
-                answer = self.client.list_objects_v2(**request)
-            for told in answer.get("Contents", ()):
-                yield Object(
-                    told["Key"], told["ETag"].strip('"'), told["Size"], _millis(told["LastModified"])
-                )
-            if not answer.get("IsTruncated"):
-                return
-            request["ContinuationToken"] = answer["NextContinuationToken"]
+        return _under(self.client, self.bucket, prefix, after)
 
 
 @dataclass(frozen=True)
@@ -64,6 +54,15 @@ class S3Shelf:
     def read(self, key: str) -> Reading:
         """One GET."""
         return _reading(self.client, self.bucket, key)
+
+    def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:
+        """ListObjectsV2, paged."""
+        return _under(self.client, self.bucket, prefix, after)
+
+    def delete(self, key: str) -> None:
+        """One DELETE, which does not mind that there is nothing."""
+        with _Failures():
+            self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def url(self, key: str, content_type: str) -> str:
         """A presigned GET. Signed with a role's keys it dies with the role's session at the latest."""
@@ -158,6 +157,18 @@ def _reading(client: Any, bucket: str, key: str, **pinned: str) -> Reading:
         raise NotFound("object_gone", f"the object {key!r} is not there any more") from error
     told = Object(key, answer["ETag"].strip('"'), answer["ContentLength"], _millis(answer["LastModified"]))
     return _S3Reading(told, answer["Body"])
+
+
+def _under(client: Any, bucket: str, prefix: str, after: str | None) -> Iterator[Object]:
+    request = {"Bucket": bucket, "Prefix": prefix} | ({"StartAfter": after} if after else {})
+    while True:
+        with _Failures():
+            answer = client.list_objects_v2(**request)
+        for told in answer.get("Contents", ()):
+            yield Object(told["Key"], told["ETag"].strip('"'), told["Size"], _millis(told["LastModified"]))
+        if not answer.get("IsTruncated"):
+            return
+        request["ContinuationToken"] = answer["NextContinuationToken"]
 
 
 def _millis(when: Any) -> int:

@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from tests.builders import stopped
+from tests.fakes import MemoryWorld
+from tests.flows.stage import FILE, begun, pass_by, webhook
+
 type Template = dict[str, Any]
 
-FUNCTIONS = {"APIHandler", "Authorize", "Ingest", "Render", "Settle", "Reconcile"}
+FUNCTIONS = {"APIHandler", "Authorize", "Ingest", "Render", "Settle", "Reconcile", "Sweep"}
 # X-Ray has no resources that could be named.
 WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
@@ -62,12 +66,19 @@ def test_no_function_may_do_everything_with_a_service(template: Template) -> Non
         assert not [action for action in statement["Action"] if action.endswith(":*")], function
 
 
-def test_no_function_may_delete_or_scan_anything(template: Template) -> None:
-    allowed = {action for function in FUNCTIONS for action in granted(template, function)}
+def test_no_function_may_scan_and_only_sweep_may_delete_and_only_outputs(template: Template) -> None:
+    forbidden = {
+        (function, action, json.dumps(statement["Resource"]))
+        for function, statement in all_statements(template)
+        for action in statement["Action"]
+        if "Delete" in action or "Scan" in action
+    }
 
-    forbidden = {action for action in allowed if "Delete" in action or "Scan" in action}
-
-    assert forbidden == {"sqs:DeleteMessage"}
+    messages = [(f, json.dumps({"Fn::GetAtt": [f"{f}Queue", "Arn"]})) for f in ("Ingest", "Render")]
+    assert forbidden == {
+        *((function, "sqs:DeleteMessage", queue) for function, queue in messages),
+        ("Sweep", "s3:DeleteObject", json.dumps({"Fn::Sub": "${OutputBucket.Arn}/sessions/*"})),
+    }
 
 
 def test_nothing_is_ever_written_to_the_recordings_bucket(template: Template) -> None:
@@ -255,7 +266,8 @@ def test_what_api_gateway_answers_itself_has_the_shape_of_our_errors(template: T
 
 def alarms(template: Template) -> set[tuple[str, str]]:
     told = (alarm["Properties"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values())
-    return {(alarm["MetricName"], json.dumps(alarm["Dimensions"][0]["Value"])) for alarm in told}
+    dimensions = ((alarm["MetricName"], alarm.get("Dimensions", [])) for alarm in told)
+    return {(name, json.dumps(found[0]["Value"])) for name, found in dimensions if found}
 
 
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))
@@ -278,6 +290,29 @@ def test_each_functions_errors_and_throttles_raise_an_alarm(
 )
 def test_what_waits_or_breaks_raises_an_alarm(template: Template, metric: str, value: object) -> None:
     assert (metric, json.dumps(value)) in alarms(template)
+
+
+@pytest.mark.parametrize("function", ["Settle", "Reconcile"])
+def test_what_is_said_to_be_missing_raises_an_alarm_that_tells_what_to_do(
+    template: Template, function: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = template["Resources"][function]["Properties"]["LoggingConfig"]["LogGroup"]
+    filters = [told["Properties"] for told in of_type(template, "AWS::Logs::MetricFilter").values()]
+    [told] = [told for told in filters if told["LogGroupName"] == group]
+    [metric] = told["MetricTransformations"]
+    alarm = template["Resources"]["MissingAlarm"]["Properties"]
+
+    world = MemoryWorld()
+    recording_id = begun(world)
+    webhook(world, recording_id, stopped(FILE))
+    pass_by(world, 16 * 60_000)
+
+    # CloudWatch finds a phrase in quotation marks wherever it stands in a line.
+    phrase = told["FilterPattern"]
+    assert (phrase[0], phrase[-1]) == ('"', '"')
+    assert [phrase[1:-1] in record.getMessage() for record in caplog.records] == [True]
+    assert (metric["MetricNamespace"], metric["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
+    assert "storage configuration" in alarm["AlarmDescription"]
 
 
 def test_the_metrics_of_the_api_are_found_under_its_name(template: Template) -> None:

@@ -396,10 +396,10 @@ def test_one_that_can_not_be_looked_at_does_not_keep_the_others_waiting(world: M
     class Sick(MemoryInbox):
         """One folder can not be listed."""
 
-        def under(self, prefix: str) -> Iterator[Object]:
+        def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:
             if prefix == broken:
                 raise Unavailable("bucket_unavailable", "S3 can not be reached")
-            return super().under(prefix)
+            return super().under(prefix, after)
 
     world.inbox = Sick(world.tape, world.now)
 
