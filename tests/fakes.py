@@ -23,7 +23,18 @@ from chalicelib.core.heads import RecordingHead, SessionHead, recording_head
 from chalicelib.core.recording import Recording
 from chalicelib.core.scan import NotRecording, Scan
 from chalicelib.core.trigger import Appeared
-from chalicelib.core.work import LEASE_MS, TRIES, Collected, Done, Lease, LeaseLost, busy, lost, spent
+from chalicelib.core.work import (
+    LEASE_MS,
+    TRIES,
+    Collected,
+    Done,
+    GivenUp,
+    Lease,
+    LeaseLost,
+    busy,
+    lost,
+    spent,
+)
 from chalicelib.ports import (
     Accepted,
     Claim,
@@ -649,12 +660,13 @@ class MemoryBell:
 
 @dataclass
 class MemoryWork:
-    """Answers to the port `Work`."""
+    """Answers to the port `Work`. `buried` has what was given up, and how it comes back."""
 
     tape: Tape
     bucket: str
     objects: deque[Appeared] = field(default_factory=deque)
     steps: deque[dict[str, Any]] = field(default_factory=deque)
+    buried: list[tuple[GivenUp, Callable[[], None]]] = field(default_factory=list)
 
     def ingest(self, keys: Iterable[str]) -> None:
         """As the queue would bring them."""

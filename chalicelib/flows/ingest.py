@@ -11,73 +11,73 @@ from chalicelib.core.recording import GONE
 from chalicelib.core.scan import NotRecording, Scan
 from chalicelib.core.timeline import starts
 from chalicelib.core.trigger import Appeared
+from chalicelib.flows.work import Hold, Job, once
 from chalicelib.ports import Object, Reading, World, recording_subject
 
 MISPLACED = "misplaced"  # the subject of objects whose keys name no segment
 
 
 def ingest(world: World, appeared: Appeared) -> None:
-    """Process one object once. Only a neighbour's failure raises; all else ends as a named fact."""
+    """Process one object once. Only what may yet succeed, or was given up, raises; all else is a fact."""
     if appeared.bucket != world.settings.recordings_bucket:
         return _misplaced(world, appeared.key, f"it lies in another bucket, {appeared.bucket}")
     try:
         where = ids.place(appeared.key, world.settings.bucket_dir_path)
     except Invalid as misplaced:
         return _misplaced(world, appeared.key, f"{misplaced.message}; expected {misplaced.expected}")
+    subject = recording_subject(where.recording_id)
     try:
         reading = world.inbox.read(appeared.key)
     except NotFound as gone:
-        return _reject(world, where, Object(appeared.key, "", 0, world.now()), GONE, gone.message)
-    if not _known(world, where, reading.object):
-        _process(world, where, reading)
-    return None
+        missing = Object(appeared.key, "", 0, world.now())
+        world.ledger.append(subject, _rejected(where, missing, GONE, gone.message, world.now()))
+        return None
+    about = {"product": REPAIRED.product, **_named(where, reading.object)}
+    job = Job(subject, _target(world, where, reading.object), about)
+    return once(world, job, lambda hold: _segment(world, where, reading, hold))
 
 
-def _process(world: World, where: ids.Place, reading: Reading) -> None:
-    delivered = reading.object
+def _target(world: World, where: ids.Place, delivered: Object) -> str:
+    """By the etag of the very object that was opened: it may be overwritten while it is read."""
     digest = ids.input_digest(
         world.settings.recordings_bucket, delivered.key, delivered.etag, REPAIRED.version
     )
-    target = ids.artifact_key(where, REPAIRED.product, digest, REPAIRED.extension)
-    writing = world.shelf.write(target, content_type(where.kind))
+    return ids.artifact_key(where, REPAIRED.product, digest, REPAIRED.extension)
+
+
+def _segment(world: World, where: ids.Place, reading: Reading, hold: Hold) -> e.Event:
+    delivered = reading.object
+    writing = world.shelf.write(hold.target, content_type(where.kind))
     try:
-        scan = world.media.repair(reading, writing)
+        scan = world.media.repair(hold.kept(reading), writing)
     except NotRecording as unreadable:
         writing.abandon()
-        return _reject(world, where, delivered, unreadable.code, unreadable.reason)
+        return _rejected(where, delivered, unreadable.code, unreadable.reason, world.now())
     except BaseException:
         writing.abandon()
         raise
-    fact = _stored(where, delivered, scan, target, writing.size, world.now())
+    fact = _stored(where, delivered, scan, hold.target, writing.size, world.now())
     # The products first: once the fact is written, a retry finds nothing left to do.
     world.work.make(step.told() for step in steps(where.recording_id, [fact]))
-    world.ledger.append(recording_subject(where.recording_id), fact)
-    return None
+    return fact
 
 
-def _known(world: World, where: ids.Place, delivered: Object) -> bool:
-    subject = recording_subject(where.recording_id)
-    identities = (_identity(type_, delivered) for type_ in (e.SegmentStored, e.SegmentRejected))
-    return any(world.ledger.has(subject, identity) for identity in identities)
-
-
-def _identity(type_: type[e.Event], delivered: Object) -> str:
-    return e.identity_of(type_, key=delivered.key, etag=delivered.etag)
-
-
-def _delivery(where: ids.Place, delivered: Object, now: int) -> dict[str, Any]:
-    """What is told of a delivered object, whatever became of it."""
+def _named(where: ids.Place, delivered: Object) -> dict[str, Any]:
+    """Which object it was, and of which file."""
     return {
-        "at": now,
         "key": delivered.key,
         "etag": delivered.etag,
-        "bytes": delivered.bytes,
-        "modified_at": delivered.modified_at,
         "session_id": where.session_id,
         "participant_id": where.participant_id,
         "kind": where.kind,
         "file": where.file,
     }
+
+
+def _delivery(where: ids.Place, delivered: Object, now: int) -> dict[str, Any]:
+    """What is told of a delivered object, whatever became of it."""
+    told = {"at": now, "bytes": delivered.bytes, "modified_at": delivered.modified_at}
+    return {**told, **_named(where, delivered)}
 
 
 def _stored(
@@ -105,13 +105,8 @@ def _stored(
     )
 
 
-def _reject(world: World, where: ids.Place, delivered: Object, code: str, reason: str) -> None:
-    fact = e.SegmentRejected(
-        **_delivery(where, delivered, world.now()),
-        code=code,
-        reason=reason,
-    )
-    world.ledger.append(recording_subject(where.recording_id), fact)
+def _rejected(where: ids.Place, delivered: Object, code: str, reason: str, now: int) -> e.SegmentRejected:
+    return e.SegmentRejected(**_delivery(where, delivered, now), code=code, reason=reason)
 
 
 def _misplaced(world: World, key: str, reason: str) -> None:

@@ -54,7 +54,8 @@ def drained(sqs: Any, url: str) -> list[str]:
 
 def step(number: int) -> Step:
     """A step of a plan."""
-    return Step("poster", f"rec-{number:032x}", "anna-ä", Kind.VIDEO, "s", f"t{number}", "image/jpeg", 1, 2)
+    names = ("poster", f"rec-{number:032x}", "anna-ä", Kind.VIDEO, "s", f"t{number}", "image/jpeg")
+    return Step(*names, 1, 2, "session", "file.webm")
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 25])

@@ -1,9 +1,14 @@
 """What the stream, the queues and the schedule do between the journeys, and how a story is told short."""
 
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
 from chalicelib.core import events as e
 from chalicelib.core.ids import Kind
 from chalicelib.core.plan import step_of
 from chalicelib.core.recording import Recording
+from chalicelib.core.work import Busy, GivenUp
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.receive import receive_of_recording
 from chalicelib.flows.reconcile import reconcile
@@ -64,20 +69,39 @@ def webhook(
 
 
 def until_quiet(world: MemoryWorld) -> None:
-    """Let the stream and the queues run dry; what raises stays in its queue."""
+    """Let the stream and the queues run dry; what raises stays in its queue, what is given up is buried."""
     for _ in range(2000):
         if world.ledger.stream:
             settle(world, [world.ledger.stream[0]])
             world.ledger.stream.popleft()
         elif world.work.objects:
-            ingest(world, world.work.objects[0])
-            world.work.objects.popleft()
+            _work_off(world, world.work.objects, lambda told: ingest(world, told))
         elif world.work.steps:
-            render(world, step_of(world.work.steps[0]))
-            world.work.steps.popleft()
+            _work_off(world, world.work.steps, lambda told: render(world, step_of(told)))
         else:
             return
     raise AssertionError("the world never comes to rest")
+
+
+def _work_off[Told](world: MemoryWorld, queue: deque[Told], do: Callable[[Told], None]) -> None:
+    try:
+        do(queue[0])
+    except Busy as busy:
+        world.pass_time(busy.again_s * 1000)
+        return
+    except GivenUp as given_up:
+        world.work.buried.append((given_up, partial(queue.append, queue[0])))
+    queue.popleft()
+
+
+def redrive(world: MemoryWorld) -> None:
+    """The operator has all that was given up tried again."""
+    while world.work.buried:
+        given_up, again = world.work.buried.pop()
+        world.leases.redrive(given_up.target)
+        redriven = e.WorkRedriven(at=world.now(), target=given_up.target, by="the operator")
+        world.ledger.append(given_up.subject, redriven)
+        again()
 
 
 def pass_by(world: MemoryWorld, ms: int = 0) -> int:

@@ -16,7 +16,7 @@ from chalicelib.flows.record import Wanted, start, stop
 from chalicelib.ports import Accepted, Declined, Listed, Outcome, Presence, Unconfirmed
 from tests.builders import ROOM, SESSION, WHO
 from tests.fakes import Died, MemoryWorld
-from tests.flows.stage import URL, deliver, key_of, known, pass_by, until_quiet, webhook
+from tests.flows.stage import URL, deliver, key_of, known, pass_by, redrive, until_quiet, webhook
 
 KINDS = (Kind.AUDIO, Kind.VIDEO)
 
@@ -207,6 +207,7 @@ def lived(history: History, fates: list[str]) -> tuple[MemoryWorld, Vendor]:
         app_stops(world, vendor, kind)
     for _ in range(12):
         until_quiet(world)
+        redrive(world)
         pass_by(world, 300_000)
     return world, vendor
 

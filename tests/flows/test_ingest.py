@@ -12,11 +12,12 @@ from chalicelib.core.ids import Kind
 from chalicelib.core.plan import step_of
 from chalicelib.core.scan import Scan
 from chalicelib.core.trigger import Appeared
+from chalicelib.core.work import LEASE_MS, Busy
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.render import render
 from chalicelib.ports import Writing, recording_subject
 from tests.builders import RID, SESSION, WHO
-from tests.fakes import NOON, Died, MemoryLedger, MemoryWorld, ScriptedMedia, film
+from tests.fakes import NOON, Died, MemoryWorld, ScriptedMedia, film
 from tests.flows.stage import FILE, facts, key_of, known, until_quiet
 
 KEY = key_of(RID)
@@ -56,7 +57,7 @@ def test_the_copy_is_there_before_the_fact_and_the_work_before_the_word(world: M
     ingest(world, landed(world, CLIP, film(kind="video")))
 
     doors = [done.split()[0] for done in world.tape.done]
-    assert doors == ["shelf.front", "work.make", "ledger.append"]
+    assert doors == ["leases.take", "shelf.front", "work.make", "leases.commit"]
 
 
 def test_a_name_without_a_stamp_counts_back_from_its_arrival(world: MemoryWorld) -> None:
@@ -79,20 +80,42 @@ def test_an_object_is_processed_once(world: MemoryWorld) -> None:
 
 
 def test_two_at_once_write_one_fact_and_one_file(world: MemoryWorld) -> None:
-    told = landed(world)
+    told, heard = landed(world), []
 
-    class Early(MemoryLedger):
-        """Is asked before the other one has written."""
+    class Interrupted(ScriptedMedia):
+        """The same object's other message is received meanwhile."""
 
-        def has(self, subject: str, identity: str) -> bool:
-            return super().has(subject, f"not yet {identity}")
+        def repair(self, chunks: Iterable[bytes], sink: Writing) -> Scan:
+            with pytest.raises(Busy) as busy:
+                ingest(world, told)
+            heard.append(busy.value.again_s)
+            return super().repair(chunks, sink)
 
-    world.ledger = Early(world.tape)
+    world.media = Interrupted()
     ingest(world, told)
     ingest(world, told)
 
+    assert heard == [60]
     assert facts(world, RID) == ["SegmentStored"]
     assert len(world.shelf.files) == 1
+
+
+def test_an_object_that_is_overwritten_while_it_is_read_keeps_its_own_name(world: MemoryWorld) -> None:
+    told, first = landed(world, body=film(1000)), world.inbox.read(KEY).object
+
+    class Slow(ScriptedMedia):
+        """VideoSDK delivers again before the first is read to its end."""
+
+        def repair(self, chunks: Iterable[bytes], sink: Writing) -> Scan:
+            scan = super().repair(chunks, sink)
+            world.inbox.put(KEY, film(2000))
+            return scan
+
+    world.media = Slow()
+    ingest(world, told)
+
+    fact = only(world, e.SegmentStored)
+    assert (fact.etag, fact.duration_ms) == (first.etag, 1000)
 
 
 def test_an_overwritten_object_is_another_segment_of_the_same_file(world: MemoryWorld) -> None:
@@ -199,7 +222,7 @@ def test_a_hostile_name_never_reaches_an_output_key(world: MemoryWorld, file: st
 # --- killed and down ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("effects", range(3))
+@pytest.mark.parametrize("effects", range(4))
 def test_killed_anywhere_the_retry_gives_the_same_file_and_every_step(
     world: MemoryWorld, effects: int
 ) -> None:
@@ -208,6 +231,7 @@ def test_killed_anywhere_the_retry_gives_the_same_file_and_every_step(
     with pytest.raises(Died):
         ingest(world, told)
     world.tape.dies_before = None
+    world.pass_time(LEASE_MS)
 
     ingest(world, told)
     until_quiet(world)
@@ -219,7 +243,7 @@ def test_killed_anywhere_the_retry_gives_the_same_file_and_every_step(
     assert world.shelf.files == whole.shelf.files
 
 
-@pytest.mark.parametrize("door", ["inbox.read", "ledger.has", "shelf.front", "ledger.append", "work.make"])
+@pytest.mark.parametrize("door", ["inbox.read", "leases.take", "shelf.front", "work.make", "leases.commit"])
 def test_a_neighbour_that_is_down_is_raised_and_loses_nothing(world: MemoryWorld, door: str) -> None:
     told = landed(world, CLIP, film(kind="video"))
     world.broken(door)
@@ -294,7 +318,7 @@ def test_what_can_not_be_made_is_a_fact_and_is_not_tried_again(world: MemoryWorl
     assert failed.key not in world.shelf.files
 
 
-@pytest.mark.parametrize("effects", range(2))
+@pytest.mark.parametrize("effects", range(3))
 def test_a_step_killed_anywhere_is_made_good_by_its_retry(world: MemoryWorld, effects: int) -> None:
     ingest(world, landed(world, CLIP, film(kind="video")))
     [step] = world.work.steps
@@ -302,6 +326,7 @@ def test_a_step_killed_anywhere_is_made_good_by_its_retry(world: MemoryWorld, ef
     with suppress(Died):
         render(world, step_of(step))
     world.tape.dies_before = None
+    world.pass_time(LEASE_MS)
 
     render(world, step_of(step))
 
