@@ -1,0 +1,213 @@
+"""Webhooks and the bucket's events are lost, some or all: the reconciler brings the ledger to where it would
+stand had nothing been lost, and then writes nothing more."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from math import ceil
+from random import Random
+from typing import Any
+
+import pytest
+
+from chalicelib.core.errors import TracklaneError
+from chalicelib.core.ids import Kind
+from chalicelib.core.manifest import manifest
+from chalicelib.core.recording import Recording
+from chalicelib.flows.reconcile import reconcile
+from chalicelib.flows.record import Wanted, start, stop
+from chalicelib.flows.settle import read_session
+from tests.builders import ROOM
+from tests.fakes import MemoryWorld
+from tests.flows.stage import URL, until_quiet
+from tests.reliability.vendor import Vendor
+from tests.tally import Tally
+
+PEOPLE, KINDS = ("anna", "bela", "cleo"), (Kind.AUDIO, Kind.VIDEO)
+RATES = range(0, 101, 10)
+EVERY_MS = 300_000
+NEWS_TAKES_MS = 100_000  # until the first pass: what was told last may be told early
+FILES = ("told", "told", "told", "damaged", "never")
+FATES = ("fine", "fine", "fine", "lost after", "lost before", "unreachable")
+
+
+@dataclass
+class Drops:
+    """Which of what is sent gets lost. Chance is drawn for each, so what is lost changes nothing else."""
+
+    chance: Random
+    webhooks: int
+    objects: int
+
+    def loses(self, percent: int) -> bool:
+        """Whether this one is."""
+        return self.chance.randrange(100) < percent
+
+
+class History:
+    """What happens, drawn before it is known what will be lost: the same for whoever lives it."""
+
+    def __init__(self, seed: str) -> None:
+        chance = Random(seed)
+        self.steps = [self._step(chance) for _ in range(chance.randint(8, 30))]
+        self.all_ends = chance.random() < 0.8
+
+    def _step(self, chance: Random) -> tuple[int, str, Any]:
+        who, kind, wait_ms = chance.choice(PEOPLE), chance.choice(KINDS), chance.randint(6_000, 120_000)
+        what = chance.choice(("joins", "starts", "starts", "mutes", "mutes", "leaves", "stops", "rests"))
+        return wait_ms, what, (who, kind, chance.choice(FILES), chance.choice(FATES))
+
+
+class Life:
+    """A history, lived in a world that loses things."""
+
+    def __init__(self, history: History, drops: Drops) -> None:
+        self.world, self.drops = MemoryWorld(), drops
+        self.vendor = Vendor(self.world)
+        self.world.recorder = self.vendor  # type: ignore[assignment]  # another of its kind
+        self.told = count()
+        for wait_ms, what, said in history.steps:
+            self.world.pass_time(wait_ms)
+            with suppress(TracklaneError):
+                getattr(self, what)(*said)
+            self._news()
+        if history.all_ends:
+            self._all_leave()
+
+    def joins(self, who: str, *_: Any) -> None:
+        """Somebody comes in."""
+        self.vendor.joins(who)
+
+    def starts(self, who: str, kind: Kind, _: str, fate: str) -> None:
+        """The app wants a recording."""
+        self.vendor.fates = [fate]
+        start(self.world, Wanted(ROOM, who, (kind,)), "app", URL)
+
+    def stops(self, who: str, kind: Kind, file: str, fate: str) -> None:
+        """The app wants no more of it."""
+        self.vendor.fates, self.vendor.endings = [fate], [self._event_of(file)]
+        holder = self.world.catalog.holder(ROOM, who, kind)
+        stop(self.world, [holder] if holder else [], "app")
+
+    def mutes(self, who: str, _: Kind, file: str, __: str) -> None:
+        """A file of each of what runs is closed."""
+        for track in self.vendor.running(who):
+            self.vendor.cut(track, self._event_of(file))
+
+    def leaves(self, who: str, _: Kind, file: str, __: str) -> None:
+        """All that runs of somebody ends."""
+        self.vendor.endings = [self._event_of(file)]
+        self.vendor.leaves(who)
+
+    def rests(self, *_: Any) -> None:
+        """Stream and queues run dry."""
+        until_quiet(self.world)
+
+    def _all_leave(self) -> None:
+        for who in PEOPLE:
+            self.world.pass_time(6_000)
+            self.vendor.leaves(who)
+            self._news()
+
+    def _event_of(self, file: str) -> str:
+        lost = self.drops.loses(self.drops.objects)
+        return "silently" if lost and file == "told" else file
+
+    def _news(self) -> None:
+        """Each webhook is sent once."""
+        for track, fact in self.vendor.outbox:
+            if not self.drops.loses(self.drops.webhooks):
+                self.vendor.tell(track, fact)
+        self.vendor.outbox.clear()
+
+    def passes(self, ms: int, looks: int | None = None) -> list[str]:
+        """The schedule runs once, with time for so many looks; what it and all that follows wrote."""
+        self.world.pass_time(ms)
+        before, left = len(self.world.tape.done), count()
+        reconcile(self.world, lambda: looks is None or next(left) < looks)
+        until_quiet(self.world)
+        return self.world.tape.done[before:]
+
+    @property
+    def state(self) -> dict[str, object]:
+        """All that anybody is shown, and what VideoSDK did."""
+        recordings = [self._known(s) for s in self.world.ledger.subjects() if s.startswith("recording#")]
+        return {
+            "recordings": {
+                r.recording_id: (r.phase, r.session_id, r.verdict.told(), [_shown(s) for s in r.segments])
+                for r in recordings
+            },
+            "sessions": {
+                sits: manifest(read_session(self.world, sits))
+                for sits in {r.session_id for r in recordings}
+                if sits
+            },
+            "tracks": [
+                (t.recording_id, t.session_id, t.start_at, t.end_at, t.files) for t in self.vendor.tracks
+            ],
+        }
+
+    def _known(self, subject: str) -> Recording:
+        return Recording.of(subject.partition("#")[2], self.world.ledger.read(subject))
+
+    @property
+    def waits_in_vain(self) -> bool:
+        """Whether a file never comes, or nobody ever says that a start whose answer was lost did nothing."""
+        began = {track.recording_id for track in self.vendor.tracks}
+        absent = any("absent" in track.files.values() for track in self.vendor.tracks)
+        return absent or not began.issuperset(self.vendor.asked)
+
+
+def _shown(segment: Any) -> tuple[object, ...]:
+    return segment.key, segment.etag, segment.start_at, segment.duration_ms, segment.repaired_key
+
+
+def lived(number: int, seed: int) -> tuple[Life, Life]:
+    """One history, with nothing lost, and with as much lost as its number says."""
+    history, cell = History(f"{seed}/{number}"), number % len(RATES) ** 2
+    rates = RATES[cell // len(RATES)], RATES[cell % len(RATES)]
+    chance = f"{seed}/{number}/lost"
+    return Life(history, Drops(Random(chance), 0, 0)), Life(history, Drops(Random(chance), *rates))
+
+
+def differences(whole: Life, healed: Life) -> list[str]:
+    """What is not as it would be."""
+    right, found = whole.state, healed.state
+    return [f"{name}: {found[name]} instead of {right[name]}" for name in right if found[name] != right[name]]
+
+
+@pytest.mark.invariant(
+    17, "0-100 % of webhooks and object events are lost: two passes heal, the third is silent"
+)
+def test_two_passes_heal_what_was_lost_and_the_third_writes_nothing(
+    tally: Tally, size: Callable[[int, int], int]
+) -> None:
+    for number in range(size(121, 10_000)):
+        tally.case()
+        whole, healed = lived(number, tally.seed)
+        for life in (whole, healed):
+            life.passes(NEWS_TAKES_MS)
+            life.passes(EVERY_MS)
+            if life.waits_in_vain:
+                life.passes(life.world.settings.grace_ms)
+        for what in differences(whole, healed):
+            tally.violation(f"history {number}: {what}")
+        if written := healed.passes(EVERY_MS):
+            tally.violation(f"history {number}: the third pass wrote {written}")
+
+
+@pytest.mark.invariant(17, "with time for one to three recordings in each run, every one gets its turn")
+def test_runs_that_are_cut_short_heal_the_same(tally: Tally, size: Callable[[int, int], int]) -> None:
+    for number in range(size(40, 2_000)):
+        tally.case()
+        whole, healed = lived(number, tally.seed)
+        looks = number % 3 + 1
+        rounds = 2 + whole.waits_in_vain * ceil(whole.world.settings.grace_ms / EVERY_MS)
+        whole.passes(NEWS_TAKES_MS)
+        healed.world.pass_time(NEWS_TAKES_MS)
+        for _ in range(rounds * ceil(len(healed.world.ledger.subjects()) / looks) + 1):
+            whole.passes(EVERY_MS)
+            healed.passes(EVERY_MS, looks)
+        for what in differences(whole, healed):
+            tally.violation(f"history {number}, {looks} looks: {what}")
