@@ -250,6 +250,7 @@ KEYS: list[tuple[str, bytes]] = [
     ("a web page", v.HTML),
     ("nothing", b""),
     ("no UTF-8", b"\xff\xfe"),
+    ("UTF-16", OURS.key_answer().decode().encode("utf-16")),
     ("depth", b"[" * 16_000),
 ]
 

@@ -123,7 +123,7 @@ class Signature:
 def public_key(body: bytes) -> RSAPublicKey | None:
     """The key in an answer `{"publicKey": PEM}`, PKCS#1 or SPKI; None for a key that we would not trust."""
     try:
-        key = load_pem_public_key(json.loads(body)["publicKey"].strip().encode())
+        key = load_pem_public_key(json.loads(body.decode("utf-8"))["publicKey"].strip().encode())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UnsupportedAlgorithm):
         return None
     if not isinstance(key, RSAPublicKey) or not 2048 <= key.key_size <= 8192:
