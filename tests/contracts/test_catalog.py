@@ -252,6 +252,16 @@ def test_a_recording_is_linked_once_its_session_is_known(store: Store) -> None:
     assert store.catalog.of_session("s") == [recording(1, known=2, session_id="s")]
 
 
+def test_a_recording_is_linked_although_its_head_was_kept_before(store: Store) -> None:
+    """Whoever kept the head may have died before linking."""
+    head = recording(1, session_id="s")
+    store.catalog.keep_recording(replace(head, session_id=None))
+
+    store.catalog.keep_recording(head)
+
+    assert store.catalog.of_session("s") == [head]
+
+
 def test_the_links_of_a_session_are_all_read(store: Store) -> None:
     heads = [recording(number, session_id="s", participant_id="x" * 100) for number in range(60)]
     for head in heads:

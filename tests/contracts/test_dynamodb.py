@@ -203,6 +203,13 @@ def test_an_index_that_lags_behind_does_not_open_what_is_settled(table: Table) -
     assert table.catalog.unsettled(10, None).items == []
 
 
+def test_what_is_settled_is_no_longer_in_the_index_of_the_open(table: Table) -> None:
+    for settled in (False, True):
+        table.catalog.keep_recording(recording(1, known=1 + settled, settled=settled))
+
+    assert "openKey" not in table.item(recording_subject(recording(1).recording_id), "head")
+
+
 def test_a_session_that_moves_while_it_is_read_hides_no_other(table: Table) -> None:
     for number in range(0, 12, 3):
         table.catalog.keep_session(session(number))

@@ -237,6 +237,7 @@ def test_a_token_with_one_character_altered_is_refused(at: int) -> None:
         RID,
         f"{RID}.",
         TOKEN[:-1],
+        TOKEN[:-32],
         TOKEN + "0",
         TOKEN.upper(),
         f" {TOKEN}",

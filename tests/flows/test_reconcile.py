@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from chalicelib.core import events as e
 from chalicelib.core import ids
-from chalicelib.core.errors import Unavailable
+from chalicelib.core.errors import BadGateway, Unavailable
+from chalicelib.core.ids import Kind
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.reconcile import finish, reconcile
 from chalicelib.flows.record import Wanted, start, stop
 from chalicelib.flows.review import finish_session
-from chalicelib.ports import Accepted, Declined, Object, Outcome, Unconfirmed, session_subject
-from tests.builders import ROOM, RUNS, SESSION, STARTED, ended, listed, stopped
-from tests.fakes import NOON, Died, MemoryInbox, MemoryWorld, film
+from chalicelib.ports import Accepted, Declined, Listed, Object, Outcome, Unconfirmed, session_subject
+from tests.builders import ROOM, RUNS, SESSION, STARTED, STARTING, STOPPING, WHO, ended, listed, stopped
+from tests.fakes import NOON, Died, MemoryInbox, MemoryWorld, ScriptedRecorder, film
 from tests.flows.stage import (
     ALL,
     AUDIO,
@@ -135,6 +137,18 @@ def test_what_does_not_come_within_the_grace_period_is_given_up(world: MemoryWor
     assert known(world, recording_id).phase == "done"
     assert at_rest(world)
     assert world.bell.rung[-1]["complete"] is False
+
+
+def test_of_an_end_that_the_list_confirmed_only_the_files_are_overdue(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    world.recorder.tracks[ROOM] = [listed(f"{recording_id}/{FILE}")]
+    webhook(world, recording_id, stopped(FILE))
+    until_quiet(world)
+
+    pass_by(world, 16 * MINUTES)
+
+    assert known(world, recording_id).knows(e.SegmentOverdue)
+    assert not known(world, recording_id).knows(e.EndOverdue)
 
 
 def test_what_is_given_up_and_comes_after_all_is_taken(world: MemoryWorld) -> None:
@@ -379,12 +393,12 @@ def test_a_running_recording_is_looked_at_without_effect(world: MemoryWorld) -> 
     webhook(world, recording_id, STARTED)
     world.recorder.tracks[ROOM] = [listed(end_at=None, start_at=NOON)]
     pass_by(world, 5 * MINUTES)
-    before, kept = known(world, recording_id), [h for h in world.tape.done if "keep" in h]
+    before, done = known(world, recording_id), list(world.tape.done)
 
     assert pass_by(world, 5 * MINUTES) == 1
 
     assert known(world, recording_id) == before
-    assert [h for h in world.tape.done if "keep" in h] == kept
+    assert world.tape.done == done
 
 
 def test_one_that_can_not_be_looked_at_does_not_keep_the_others_waiting(world: MemoryWorld) -> None:
@@ -416,19 +430,382 @@ def _begun_all(world: MemoryWorld) -> list[dict[str, str]]:
     return told
 
 
+# --- rounds ---------------------------------------------------------------------------------------
+
+
+def only(many: int) -> Callable[[], bool]:
+    """Time for so many recordings."""
+    left = iter([True] * many)
+    return lambda: next(left, False)
+
+
+def crowd(world: MemoryWorld, many: int) -> list[str]:
+    """Recordings of many participants, asked for one after the other, of which nothing is heard."""
+    begun_ids = []
+    for number in range(many):
+        world.pass_time(1)
+        begun_ids.append(begun(world, Wanted(ROOM, f"guest-{number:03}", AUDIO.kinds)))
+    return begun_ids
+
+
+def looked_at(world: MemoryWorld, more_time: Callable[[], bool]) -> list[str]:
+    """Whom a round looked at, in its order."""
+    seen: list[str] = []
+
+    class Watched(MemoryInbox):
+        """Notes whose folder is listed first."""
+
+        def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:
+            if prefix.startswith("recordings/"):
+                seen.append(prefix.split("/")[1])
+            return super().under(prefix, after)
+
+    world.inbox = Watched(world.tape, world.now)
+    assert reconcile(world, more_time) == len(seen)
+    return seen
+
+
 def test_it_stops_when_its_time_is_up(world: MemoryWorld) -> None:
     _begun_all(world)
-    left = iter([True, True, False])
 
-    assert reconcile(world, lambda: next(left)) == 2
+    assert reconcile(world, only(2)) == 2
 
 
-def test_more_recordings_than_a_page_are_all_looked_at(world: MemoryWorld) -> None:
-    for number in range(60):
-        world.pass_time(1)
-        begun(world, Wanted(ROOM, f"guest-{number}", AUDIO.kinds))
+@pytest.mark.parametrize(("many", "at_once"), [(7, 3), (60, 25), (60, 1), (3, 3), (5, 4)])
+def test_more_than_one_round_can_look_at_are_looked_at_by_turns(
+    world: MemoryWorld, many: int, at_once: int
+) -> None:
+    crowded = crowd(world, many)
+    rounds = -(-many // at_once)
 
-    assert reconcile(world, lambda: True) == 60
+    seen = [rid for _ in range(rounds) for rid in looked_at(world, only(at_once))]
+
+    assert seen[:many] == crowded
+    assert seen[many:] == crowded[: len(seen) - many]
+
+
+def test_a_round_that_has_time_again_turns_to_those_that_it_began_behind(world: MemoryWorld) -> None:
+    crowded = crowd(world, 40)
+    looked_at(world, only(30))
+
+    assert looked_at(world, lambda: True) == crowded[30:] + crowded[:30]
+    assert looked_at(world, lambda: True) == crowded
+
+
+def test_who_comes_while_others_are_stuck_is_looked_at_in_the_end(world: MemoryWorld) -> None:
+    crowd(world, 10)
+    looked_at(world, only(4))
+    newest = begun(world)
+
+    assert newest in looked_at(world, only(7))
+
+
+def test_the_place_is_kept_only_while_there_is_one(world: MemoryWorld) -> None:
+    def kept() -> int:
+        return world.tape.done.count("catalog.keep_bookmark reconcile")
+
+    crowd(world, 5)
+    reconcile(world, lambda: True)
+    assert kept() == 0
+    reconcile(world, only(2))
+    reconcile(world, only(0))
+    assert kept() == 1
+    reconcile(world, lambda: True)
+    assert kept() == 2
+    reconcile(world, lambda: True)
+    assert kept() == 2
+
+
+def test_a_place_whose_recordings_are_settled_is_no_trouble(world: MemoryWorld) -> None:
+    crowded = crowd(world, 6)
+    reconcile(world, only(4))
+    for recording_id in crowded[2:]:
+        remember(world, recording_id, ended(), STARTED)
+    until_quiet(world)
+
+    assert looked_at(world, lambda: True) == crowded[:2]
+
+
+def test_one_that_can_never_be_looked_at_does_not_hold_the_rounds_up(world: MemoryWorld) -> None:
+    crowded = crowd(world, 3)
+    world.broken("inbox.under")
+    with pytest.raises(ExceptionGroup):
+        reconcile(world, only(1))
+    world.broken()
+
+    assert looked_at(world, only(2)) == crowded[1:]
+
+
+# --- how often VideoSDK is asked ------------------------------------------------------------------
+
+
+class Counting(ScriptedRecorder):
+    """Notes what the list is asked."""
+
+    def __init__(self, world: MemoryWorld, fails: Exception | None = None) -> None:
+        super().__init__(world.tape)
+        self.asked: list[tuple[str, str | None, str | None]] = []
+        self.fails = fails
+
+    def listed(
+        self, room_id: str, *, session_id: str | None = None, participant_id: str | None = None
+    ) -> Iterator[Listed]:
+        self.asked.append((room_id, session_id, participant_id))
+        if self.fails:
+            raise self.fails
+        return super().listed(room_id, session_id=session_id, participant_id=participant_id)
+
+
+def test_the_list_is_asked_once_for_all_kinds_of_a_participant(world: MemoryWorld) -> None:
+    world.recorder = recorder = Counting(world)
+    _begun_all(world)
+
+    reconcile(world, lambda: True)
+
+    assert recorder.asked == [(ROOM, None, WHO)]
+
+
+def test_where_many_of_a_session_want_to_know_its_list_is_asked_once_for_all(world: MemoryWorld) -> None:
+    crowded = crowd(world, 30)
+    for recording_id in crowded:
+        remember(world, recording_id, STARTED)
+    world.recorder = recorder = Counting(world)
+    world.recorder.tracks[ROOM] = [
+        listed(f"{rid}/{FILE}", participant_id=f"guest-{number:03}", listed_id=rid)
+        for number, rid in enumerate(crowded)
+    ]
+
+    reconcile(world, lambda: True)
+
+    assert [who for _, _, who in recorder.asked] == ["guest-000", "guest-001", "guest-002", "guest-003", None]
+    assert all("RecordingEnded" in facts(world, rid) for rid in crowded)
+
+
+def test_a_list_that_is_too_long_to_be_given_whole_is_asked_one_by_one(world: MemoryWorld) -> None:
+    crowded = crowd(world, 8)
+    for recording_id in crowded:
+        remember(world, recording_id, STARTED)
+
+    class Endless(Counting):
+        """Nobody gets the whole of it."""
+
+        def listed(
+            self, room_id: str, *, session_id: str | None = None, participant_id: str | None = None
+        ) -> Iterator[Listed]:
+            self.fails = None if participant_id else Unavailable("videosdk_unavailable", "too many pages")
+            return super().listed(room_id, session_id=session_id, participant_id=participant_id)
+
+    world.recorder = recorder = Endless(world)
+
+    reconcile(world, lambda: True)
+
+    assert [who for _, _, who in recorder.asked].count(None) == 1
+    assert len(recorder.asked) == 8 + 1
+
+
+def test_an_answer_does_not_serve_for_longer_than_it_is_fresh(world: MemoryWorld) -> None:
+    # What began after the list was given must not be stopped because the list did not have it.
+    _begun_all(world)
+    world.recorder = recorder = Counting(world)
+
+    def slow() -> bool:
+        world.pass_time(20_000)
+        return True
+
+    reconcile(world, slow)
+
+    assert len(recorder.asked) == 2
+
+
+def test_a_videosdk_that_does_not_answer_is_left_alone_for_the_rest_of_the_round(world: MemoryWorld) -> None:
+    crowd(world, 20)
+    world.recorder = recorder = Counting(world, Unavailable("videosdk_unavailable", "it answered 429"))
+
+    assert reconcile(world, lambda: True) == 20
+    assert len(recorder.asked) == 2
+    assert reconcile(world, lambda: True) == 20
+    assert len(recorder.asked) == 4
+
+
+def test_a_room_that_videosdk_does_not_know_keeps_no_other_from_being_asked_about(world: MemoryWorld) -> None:
+    crowd(world, 20)
+    world.recorder = recorder = Counting(world, BadGateway("videosdk_refused", "VideoSDK answered 404"))
+
+    reconcile(world, lambda: True)
+
+    assert len(recorder.asked) == 20
+
+
+@pytest.mark.parametrize("code", ["videosdk_rate_limited", "videosdk_unreachable"])
+def test_a_videosdk_that_can_not_take_a_stop_is_sent_no_other_in_this_round(
+    world: MemoryWorld, code: str
+) -> None:
+    world.recorder.script.extend([LOST] * 6)
+    crowd(world, 6)
+    world.pass_time(5 * MINUTES)
+    world.recorder.script.append(Declined(code, "not now"))
+
+    reconcile(world, lambda: True)
+    assert sent(world, "stop") == 1
+    reconcile(world, lambda: True)
+
+    assert sent(world, "stop") == 1 + 6
+
+
+def test_a_list_that_raises_what_nobody_expected_ends_no_round(world: MemoryWorld) -> None:
+    crowded = crowd(world, 4)
+    world.recorder = Counting(world, ValueError("a bug"))
+
+    with pytest.raises(ExceptionGroup) as trouble:
+        reconcile(world, lambda: True)
+
+    [bug, *_] = trouble.value.exceptions
+    assert bug.__notes__ == [f"while looking at {rid}" for rid in crowded]
+
+
+# --- who was never heard of again -----------------------------------------------------------------
+
+DAY = 24 * 60 * MINUTES
+LIVES: list[tuple[str, list[e.Event]]] = [
+    ("only its start was accepted", []),
+    ("it was starting", [replace(STARTING, at=NOON)]),
+    ("it ran", [replace(STARTED, at=NOON)]),
+    ("the list once had it", [replace(RUNS, at=NOON)]),
+    ("somebody was stopping it", [replace(STOPPING, at=NOON)]),
+]
+
+
+@pytest.mark.parametrize("lived", [life for _, life in LIVES], ids=[name for name, _ in LIVES])
+@pytest.mark.parametrize("answer", [Accepted(), NOT_STARTED], ids=["it is stopped", "nothing ran"])
+def test_who_is_not_heard_of_for_a_day_is_stopped_and_given_up(
+    world: MemoryWorld, lived: list[e.Event], answer: Outcome
+) -> None:
+    recording_id = begun(world)
+    remember(world, recording_id, *lived)
+    until_quiet(world)
+    world.recorder.script.append(answer)
+
+    pass_by(world, DAY - MINUTES)
+    assert sent(world, "stop") == 0
+    pass_by(world, MINUTES)
+    assert sent(world, "stop") == 1
+    pass_by(world, 16 * MINUTES)
+
+    assert reasons(world, recording_id) == {"unproven"}
+    assert known(world, recording_id).phase == "done"
+    assert at_rest(world)
+    assert sent(world, "stop") == 1
+
+
+def test_who_is_in_the_list_is_not_stopped_however_long_nobody_spoke_of_it(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    world.recorder.tracks[ROOM] = [listed(end_at=None, start_at=NOON)]
+
+    for _ in range(10):
+        pass_by(world, DAY)
+
+    assert sent(world, "stop") == 0
+    assert known(world, recording_id).phase == "recording"
+    world.recorder.tracks.clear()
+    pass_by(world, MINUTES)
+    assert sent(world, "stop") == 1
+
+
+def test_while_the_list_can_not_be_asked_nobody_is_stopped_for_their_silence(world: MemoryWorld) -> None:
+    begun(world)
+    world.broken("recorder.listed")
+
+    for _ in range(5):
+        pass_by(world, DAY)
+
+    assert sent(world, "stop") == 0
+
+
+def test_who_was_overtaken_is_given_up_without_a_stop(world: MemoryWorld) -> None:
+    # A stop would end the recording that has its place now.
+    first = begun(world)
+    webhook(world, first, replace(STOPPING, at=NOON))
+    second = begun(world)
+    webhook(world, second, STARTED)
+    assert first != second
+    running = listed(end_at=None, start_at=NOON, listed_id=second)
+
+    for _ in range(3):
+        world.recorder.tracks[ROOM] = [replace(running, files=(f"{second}/{FILE}",))]
+        pass_by(world, DAY)
+
+    assert sent(world, "stop") == 0
+    assert reasons(world, first) == {"unproven"}
+    assert known(world, second).phase == "recording"
+
+
+def test_who_can_not_be_stopped_is_given_up_after_two_days(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    world.recorder.of_kind["audio"] = Declined("videosdk_refused", "the room is gone")
+
+    pass_by(world, DAY)
+    assert not known(world, recording_id).verdict.settled
+    pass_by(world, DAY)
+
+    assert reasons(world, recording_id) == {"unproven"}
+    assert at_rest(world)
+
+
+def test_an_end_is_not_given_up_while_the_list_can_not_be_asked(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    stop(world, [recording_id], "app")
+    deliver(world, key_of(recording_id))
+    world.recorder.tracks[ROOM] = [listed(f"{recording_id}/{FILE}")]
+    world.broken("recorder.listed")
+    pass_by(world, 60 * MINUTES)
+    assert reasons(world, recording_id) == {"still_open"}
+
+    world.broken()
+    pass_by(world, 5 * MINUTES)
+
+    assert known(world, recording_id).verdict.complete
+
+
+def test_a_list_that_can_not_be_asked_for_a_day_is_waited_for_no_longer(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    webhook(world, recording_id, stopped(FILE))
+    deliver(world, key_of(recording_id))
+    world.broken("recorder.listed")
+
+    pass_by(world, DAY)
+
+    verdict = known(world, recording_id).verdict
+    assert (verdict.complete, [f.reason for f in verdict.odd]) == (True, ["unconfirmed_by_list"])
+
+
+# --- what was given up ----------------------------------------------------------------------------
+
+
+def given_up(world: MemoryWorld, at: int) -> e.WorkGivenUp:
+    """The delivered file was tried in vain."""
+    [thing] = world.inbox.under("")
+    told = {"session_id": SESSION, "participant_id": WHO, "kind": Kind.AUDIO, "file": FILE}
+    return e.WorkGivenUp(
+        at=at, product="repaired", target="t", key=thing.key, etag=thing.etag, tries=3, reason="-", **told
+    )
+
+
+def test_a_file_that_was_given_up_is_not_queued_again_unless_it_is_redriven(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id), silently=True)
+    remember(world, recording_id, given_up(world, world.now()))
+    world.broken("recorder.listed")
+
+    reconcile(world, lambda: True)
+    assert not world.work.objects
+    world.pass_time(1000)
+    remember(world, recording_id, e.WorkRedriven(at=world.now(), target="t", by="operator"))
+    reconcile(world, lambda: True)
+
+    assert [thing.key for thing in world.work.objects] == [key_of(recording_id)]
+
+
+# --- and rest -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("effects", range(12))

@@ -312,6 +312,21 @@ def test_it_rings_once_for_each_manifest(world: MemoryWorld) -> None:
     }
 
 
+def test_a_manifest_that_was_noted_does_not_ring_again(world: MemoryWorld) -> None:
+    whole = MemoryWorld()
+    for each in (whole, world):
+        played(each)
+    until_quiet(whole)
+    world.tape.dies_before = whole.tape.done.index("ledger.append ManifestMade") + 1
+
+    with pytest.raises(Died):
+        until_quiet(world)
+    world.tape.dies_before = None
+    until_quiet(world)
+
+    assert world.bell.rung == whole.bell.rung
+
+
 def test_a_poster_that_is_made_later_is_in_the_last_manifest(world: MemoryWorld) -> None:
     played(world, VIDEO, CLIP)
 
@@ -418,12 +433,17 @@ def test_a_manifests_key_is_made_of_its_content(world: MemoryWorld) -> None:
 # --- killed and down ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("effects", range(16))
+EFFECTS = 30  # more than the whole story has
+
+
+@pytest.mark.parametrize("effects", range(EFFECTS))
 def test_a_settler_killed_anywhere_is_made_good_by_its_retry(effects: int) -> None:
     whole, world = MemoryWorld(), MemoryWorld()
     for each in (whole, world):
         played(each, VIDEO, CLIP)
+    begun = len(whole.tape.done)
     until_quiet(whole)
+    assert len(whole.tape.done) - begun < EFFECTS
 
     world.tape.dies_before = len(world.tape.done) + effects
     try:
