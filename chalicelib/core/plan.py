@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chalicelib.core.events import ArtifactMade, Event, ProductFailed, SegmentStored
+from chalicelib.core.events import ArtifactMade, Event, ProductFailed, SegmentStored, WorkGivenUp
 from chalicelib.core.ids import Kind, Place, artifact_key
 
 
@@ -59,6 +59,7 @@ def steps(recording_id: str, facts: Iterable[Event]) -> list[Step]:
     """What is still to be made of a recording's segments, by the facts known of it."""
     told = list(facts)
     settled = {fact.key for fact in told if isinstance(fact, ArtifactMade | ProductFailed)}
+    settled |= {fact.target for fact in told if isinstance(fact, WorkGivenUp)}  # until it is redriven
     wanted = (
         _step(recording_id, segment, recipe)
         for segment in told

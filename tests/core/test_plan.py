@@ -7,7 +7,7 @@ from dataclasses import replace
 from chalicelib.core import events as e
 from chalicelib.core.ids import Kind
 from chalicelib.core.plan import OF_A_SEGMENT, step_of, steps
-from tests.builders import ASKED, RID, SESSION, WHO, ZERO, A, B, rejected, stored
+from tests.builders import ASKED, RID, SESSION, WHO, ZERO, A, B, given_up, rejected, stored
 
 PICTURE = stored(A, kind=Kind.VIDEO, duration_ms=4000)
 
@@ -43,7 +43,8 @@ def test_what_is_made_or_can_not_be_made_is_not_made_again() -> None:
 
     assert steps(RID, [PICTURE, made(target)]) == []
     assert steps(RID, [PICTURE, failed(target)]) == []
-    assert len(steps(RID, [PICTURE, made("another")])) == 1
+    assert steps(RID, [PICTURE, replace(given_up(A), target=target)]) == []
+    assert len(steps(RID, [PICTURE, made("another"), given_up(A)])) == 1
 
 
 def test_an_overwritten_object_is_made_anew() -> None:
