@@ -28,12 +28,16 @@ class Event:
     @property
     def identity(self) -> str:
         """Equal for two tellings of the same fact."""
-        return identity_of(type(self), **{name: getattr(self, name) for name in self.SAME_IF})
+        return _joined(type(self), [getattr(self, name) for name in self.SAME_IF])
 
 
 def identity_of(kind: type[Event], **said: object) -> str:
     """The identity of a fact of this type that says this; `said` has all fields of its `SAME_IF`."""
-    return "#".join([kind.__name__, *[_spelled(str(said[name])) for name in kind.SAME_IF]])
+    return _joined(kind, [said[name] for name in kind.SAME_IF])
+
+
+def _joined(kind: type[Event], said: list[object]) -> str:
+    return "#".join([kind.__name__, *[_spelled(str(value)) for value in said]])
 
 
 # --- what we asked of VideoSDK, and how it answered ------------------------------------------------

@@ -82,11 +82,8 @@ class Recording:
 
     def told[Fact: e.Event](self, *types: type[Fact]) -> list[Fact]:
         """The facts of these types, in an order that is theirs whenever they were heard."""
-        return [fact for fact in self._ordered if isinstance(fact, types)]
-
-    @cached_property
-    def _ordered(self) -> list[e.Event]:
-        return sorted(self.facts, key=lambda fact: fact.identity)
+        found = [fact for fact in self.facts if isinstance(fact, types)] if self.knows(*types) else []
+        return sorted(found, key=lambda fact: fact.identity) if len(found) > 1 else found
 
     def knows(self, *types: type[e.Event]) -> bool:
         """Whether any fact of these types is known."""
