@@ -1,0 +1,143 @@
+"""What must be so when all has come to rest, whatever was struck on the way."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.core import events as e
+from chalicelib.core.recording import Recording
+from tests.reliability.kill import aws
+from tests.reliability.kill.platform import Stage
+from tests.reliability.kill.stories import HEARD, App
+
+# Facts that tell what VideoSDK and the bucket hold: no accident may add to them or take from them.
+OF_THE_WORLD = (
+    e.SegmentStored,
+    e.SegmentRejected,
+    e.ArtifactMade,
+    e.ProductFailed,
+    e.SegmentOverdue,
+    e.EndOverdue,
+    e.OddHeard,
+    e.ObjectMisplaced,
+    e.WorkGivenUp,
+)
+
+
+@dataclass(frozen=True)
+class End:
+    """How a story ended: what a run that nothing struck has to have in common with all others."""
+
+    facts: dict[str, int]
+    complete: bool
+    missing: tuple[str, ...]
+    odd: tuple[str, ...]
+    products: dict[str, int]
+
+    @classmethod
+    def of(cls, stage: Stage) -> "End":
+        """The end that the ledger and the output bucket tell of."""
+        stage.look()
+        recordings = stage.recordings()
+        facts = Counter(type(f).__name__ for r in recordings for f in r.facts if isinstance(f, OF_THE_WORLD))
+        wanted = [r for r in recordings if not r.refused]
+        return cls(
+            dict(facts),
+            all(r.verdict.complete for r in wanted),
+            tuple(sorted(f.reason for r in wanted for f in r.verdict.missing)),
+            tuple(sorted(f.reason for r in wanted for f in r.verdict.odd)),
+            dict(Counter(_product(key) for key in stage.aws.objects() if "manifest" not in key)),
+        )
+
+
+def faults(stage: Stage, app: App, wanted: End) -> list[str]:
+    """Everything that is not as it must be."""
+    found = list(stage.broken)
+    end = End.of(stage)
+    if end != wanted:
+        found.append(f"it ended as {end}, undisturbed as {wanted}")
+    recordings = stage.recordings()
+    for rule in (_acked, _videosdk, _objects, _manifest, _work, _queues):
+        found.extend(rule(stage, app, recordings))
+    found.extend(_quiet(stage))
+    return found
+
+
+def _acked(stage: Stage, _: App, recordings: list[Recording]) -> Iterator[str]:
+    known = {r.recording_id: r for r in recordings}
+    for delivery in stage.acked:
+        told = json.loads(delivery["body"])["webhookType"]
+        recording = known.get(delivery["token"].partition(".")[0])
+        if recording is None or not recording.knows(HEARD[told]):
+            yield f"{told} was acknowledged and is not in the ledger"
+
+
+def _videosdk(_: Stage, app: App, recordings: list[Recording]) -> Iterator[str]:
+    if app.running():
+        yield "VideoSDK still records what was stopped"
+    for track in app.tracks():
+        ours = [r for r in recordings if r.recording_id in track.dir_path]
+        if not ours or ours[0].refused:
+            yield "VideoSDK recorded something of which the ledger does not know"
+    for recording in recordings:
+        if not recording.verdict.settled:
+            yield f"{recording.recording_id} is never settled: {recording.verdict}"
+
+
+def _objects(stage: Stage, _: App, recordings: list[Recording]) -> Iterator[str]:
+    there, told = set(stage.aws.objects()), set()
+    for fact in _facts(stage, recordings):
+        told |= {v for v in (getattr(fact, "repaired_key", None), _made_key(fact)) if v}
+    yield from (f"nobody knows of {key}" for key in sorted(there - told))
+    yield from (f"{key} is said to be there" for key in sorted(told - there))
+    if uploads := stage.aws.uploads():
+        yield f"{len(uploads)} uploads were never ended"
+
+
+def _manifest(stage: Stage, _: App, __: list[Recording]) -> Iterator[str]:
+    heads = [i for i in stage.aws.items() if i["sk"]["S"] == "head" and i["pk"]["S"].startswith("session#")]
+    for head in heads:
+        key = json.loads(head["told"]["S"])["manifest_key"] if "told" in head else ""
+        if key not in stage.aws.objects():
+            yield f"the session's head names no manifest that is there: {key!r}"
+            continue
+        body = stage.aws.s3.get_object(Bucket=aws.OUTPUT, Key=key)["Body"].read()
+        if not json.loads(body)["verdict"]["settled"]:
+            yield "the session's manifest is not of its end"
+    if not heads:
+        yield "the session has no head"
+
+
+def _work(stage: Stage, _: App, __: list[Recording]) -> Iterator[str]:
+    for item in stage.aws.items():
+        if item["pk"]["S"].startswith("work#") and not item.keys() & {"done", "collected"}:
+            yield f"work is left over: {item}"
+
+
+def _queues(stage: Stage, _: App, __: list[Recording]) -> Iterator[str]:
+    for name in (*aws.QUEUES, "dead"):
+        if left := stage.aws.waiting(name):
+            yield f"{left} messages are left in the queue {name}"
+
+
+def _quiet(stage: Stage) -> Iterator[str]:
+    """Once more the schedule runs, and finds nothing to do."""
+    before = stage.aws.items(), stage.aws.objects()
+    stage.pass_by()
+    if (stage.aws.items(), stage.aws.objects()) != before:
+        yield "one more pass of the schedule still writes something"
+
+
+def _facts(stage: Stage, recordings: list[Recording]) -> Iterator[e.Event]:
+    for recording in recordings:
+        yield from recording.facts
+    yield from stage.session_facts()
+
+
+def _made_key(fact: e.Event) -> str | None:
+    return fact.key if isinstance(fact, e.ArtifactMade | e.ManifestMade) else None
+
+
+def _product(key: str) -> str:
+    return key.rpartition("/")[2].partition("-")[0]

@@ -1,0 +1,172 @@
+"""A recording's life, told through the platform: an app, a meeting, and whatever strikes on the way."""
+
+import itertools
+from dataclasses import dataclass, replace
+from operator import methodcaller
+
+from chalicelib.core import events as e
+from chalicelib.core.recording import Recording
+from local.videosdk.meetings import Recording as Track
+from tests.reliability.kill.platform import DAY_MS, MINUTE_MS, Ran, Stage, Strike
+
+# What each webhook becomes.
+HEARD = {
+    "participant-track-recording-starting": e.RecordingStarting,
+    "participant-track-recording-started": e.RecordingStarted,
+    "participant-track-recording-stopping": e.RecordingStopping,
+    "participant-track-recording-stopped": e.RecordingStopped,
+    "participant-track-recording-failed": e.RecordingFailed,
+}
+
+WHO = "ann"
+KINDS = ("video",)
+PASSES = 6  # of the schedule, after which all has to be at rest
+_ROOMS = itertools.count(1)
+_NEWS_MS = 120_000
+
+
+@dataclass
+class App:
+    """A caller whose request may get no answer. `again` is what it does then: repeat it with the same
+    Idempotency-Key, or with another one, or look later what became of it."""
+
+    stage: Stage
+    again: str = "same key"
+    kinds: tuple[str, ...] = KINDS
+
+    def __post_init__(self) -> None:
+        self.room_id = f"room-{next(_ROOMS)}"
+        self._keys = itertools.count(1)
+
+    def start(self) -> None:
+        """Have it recorded, whatever that takes."""
+        key = self._key()
+        ran = self._ask_start(key)
+        while ran.died and self.again != "later":
+            ran = self._ask_start(key if self.again == "same key" else self._key())
+        self.stage.drain()
+        for _ in range(PASSES):
+            if self.running():
+                return
+            self.stage.pass_by(_NEWS_MS)
+            if not self.alive():
+                self._ask_start(self._key())
+                self.stage.drain()
+        raise AssertionError("the app never gets its recording")
+
+    def stop(self) -> None:
+        """Have it end, whatever that takes."""
+        ran = self._ask_stop()
+        while ran.died and self.again != "later":
+            ran = self._ask_stop()
+        self.stage.drain()
+        for _ in range(PASSES):
+            if not self.running():
+                return
+            self.stage.pass_by(_NEWS_MS)
+            if self.running():
+                self._ask_stop()
+                self.stage.drain()
+        raise AssertionError("the app never gets it stopped")
+
+    def running(self) -> list[Track]:
+        """What VideoSDK truly records in this room."""
+        return [t for t in self.tracks() if t.end_at is None]
+
+    def tracks(self) -> list[Track]:
+        """What VideoSDK ever recorded in this room."""
+        return [t for t in self.stage.videosdk.meetings.recordings if t.room_id == self.room_id]
+
+    def alive(self) -> list[Recording]:
+        """What we hold for not ended."""
+        return [r for r in self.stage.recordings() if not r.ended]
+
+    def _ask_start(self, key: str) -> Ran:
+        return self.stage.run(
+            "start",
+            url=self.stage.ear.url,
+            room_id=self.room_id,
+            participant_id=WHO,
+            kinds=self.kinds,
+            key=key,
+        )
+
+    def _ask_stop(self) -> Ran:
+        return self.stage.run("stop", recording_ids=[r.recording_id for r in self.alive()])
+
+    def _key(self) -> str:
+        return f"key-{next(self._keys)}"
+
+
+def plain(stage: Stage, again: str = "same key") -> App:
+    """Start, three seconds of a meeting, stop."""
+    app = App(stage, again)
+    meet(stage, app.room_id, app.kinds)
+    app.start()
+    stage.pass_time(3_000)
+    app.stop()
+    rest(stage)
+    return app
+
+
+def meet(stage: Stage, room_id: str, kinds: tuple[str, ...]) -> None:
+    """Somebody is there and is seen and heard."""
+    stage.videosdk.act(methodcaller("join", room_id, WHO, WHO))
+    for kind in kinds:
+        stage.videosdk.act(methodcaller("unmute", room_id, WHO, kind))
+
+
+def rest(stage: Stage) -> None:
+    """The schedules run until nothing is awaited any more and nothing is left to be swept."""
+    for _ in range(PASSES):
+        stage.pass_by()
+        if all(r.verdict.settled for r in stage.recordings()):
+            break
+    sweep(stage)
+
+
+def sweep(stage: Stage) -> None:
+    """A day goes by. Who dies over the sweep leaves it to the next day."""
+    ran = None
+    while ran is None or ran.died:
+        stage.pass_time(DAY_MS + MINUTE_MS)
+        stage.aws.age()
+        ran = stage.run("sweep")
+        stage.drain()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The same story under other circumstances; `first` are strikes that belong to them."""
+
+    name: str
+    lost: frozenset[str] = frozenset()
+    silent: bool = False
+    overwritten: bool = False
+    first: tuple[Strike, ...] = ()
+    again: tuple[str, ...] = ("same key", "another key", "later")
+
+    def play(self, stage: Stage, *strikes: Strike, again: str | None = None, counting: bool = False) -> App:
+        """Tell it, with more strikes."""
+        told = {name: getattr(self, name) for name in ("lost", "silent", "overwritten")}
+        stage.anew(*self.first, *strikes, counting=counting, **told)
+        return plain(stage, again or self.again[0])
+
+
+def scenes() -> list[Scene]:
+    """Undisturbed but for what the name says."""
+    unsent, unanswered = Strike("start", 1, "before POST start"), Strike("start", 1, "after POST start")
+    deaf = Scene("nobody tells us anything", frozenset(HEARD), silent=True)
+    return [
+        Scene("all is well"),
+        Scene("a file comes anew", overwritten=True, first=(Strike("ingest", 1, "after s3.PutObject"),)),
+        deaf,
+        Scene("a start was never sent", first=(unsent,), again=("later",)),
+        replace(deaf, name="a start was never answered", first=(unanswered,), again=("later",)),
+        replace(
+            deaf,
+            name="a stop was never sent",
+            first=(Strike("stop", 1, "before POST stop"),),
+            again=("later",),
+        ),
+    ]
