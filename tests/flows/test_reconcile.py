@@ -784,10 +784,10 @@ def test_a_list_that_can_not_be_asked_for_a_day_is_waited_for_no_longer(world: M
 def given_up(world: MemoryWorld, at: int) -> e.WorkGivenUp:
     """The delivered file was tried in vain."""
     [thing] = world.inbox.under("")
-    told = {"session_id": SESSION, "participant_id": WHO, "kind": Kind.AUDIO, "file": FILE}
     return e.WorkGivenUp(
-        at=at, product="repaired", target="t", key=thing.key, etag=thing.etag, tries=3, reason="-", **told
-    )
+        at=at, product="repaired", target="t", key=thing.key, etag=thing.etag, tries=3, reason="it broke",
+        session_id=SESSION, participant_id=WHO, kind=Kind.AUDIO, file=FILE,
+    )  # fmt: skip
 
 
 def test_a_file_that_was_given_up_is_not_queued_again_unless_it_is_redriven(world: MemoryWorld) -> None:
