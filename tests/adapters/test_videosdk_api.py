@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from chalicelib.adapters.videosdk.answers import START, STOP, outcome, text
 from chalicelib.adapters.videosdk.api import Api, Clock, Limits
 from chalicelib.adapters.videosdk.wire import Answer, AnswerLost, Reply, Request, Wire
-from chalicelib.core.errors import Unavailable
+from chalicelib.core.errors import BadGateway, Unavailable
 from chalicelib.ports import Accepted, Declined, Listed, Outcome, Presence, Unconfirmed
 from tests.adapters import vendor as v
 
@@ -810,6 +810,20 @@ def test_a_question_that_is_not_answered_says_so(
 
     assert told.value.code == "videosdk_unavailable"
     assert len(vendor.seen) == requests
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+def test_a_question_that_was_refused_is_told_apart_and_the_next_is_asked(
+    status: int, vendor: v.Vendor
+) -> None:
+    vendor.play(v.answer(status, "no such room"))
+    api = make_api(vendor.url)
+
+    with pytest.raises(BadGateway, match=f"VideoSDK answered {status}: no such room"):
+        list(api.listed(v.ROOM))
+    vendor.play(page([item()]))
+
+    assert list(api.listed(v.ROOM)) == [FIRST]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from chalicelib.adapters.videosdk.answers import NOT_JOINED, START, STOP, Saying
 from chalicelib.adapters.videosdk.budget import Budget
 from chalicelib.adapters.videosdk.token import Credentials, Tokens
 from chalicelib.adapters.videosdk.wire import LEAST_S, Answer, NotReached, Reply, Request, Wire
-from chalicelib.core.errors import Invalid, Unavailable
+from chalicelib.core.errors import BadGateway, Invalid, Unavailable
 from chalicelib.core.ids import external_id
 from chalicelib.ports import Listed, Outcome, Presence
 
@@ -245,10 +245,16 @@ def _retry_after(reply: Reply, now: int) -> float:
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now / 1000
 
 
+# The question itself was refused, as for a room that is gone: the next one may be answered.
+KNOWS_NOTHING = frozenset({400, 404, 410, 422})
+
+
 def _body(reply: Reply) -> bytes:
     match reply:
         case Answer(200, body, broken=None):
             return body
+        case Answer(status, broken=None) if status in KNOWS_NOTHING:
+            raise BadGateway("videosdk_refused", f"VideoSDK answered {status}: {text(reply.body)}")
         case Answer(status):
             told = text(reply.body) or reply.broken or "nothing"
             raise lists.unavailable(f"it answered {status}: {told}")
