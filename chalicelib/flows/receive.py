@@ -37,9 +37,14 @@ def receive_of_account(world: World, body: bytes, signature: str | None) -> bool
     return world.ledger.append(subject, _unaddressed(heard) if heard.of_recording else heard.fact)
 
 
+def too_large() -> TooLarge:
+    """The refusal of a body that no sender of ours would send."""
+    return TooLarge("body_too_large", f"a delivery has at most {BODY_AT_MOST} bytes")
+
+
 def _hear(world: World, body: bytes, signature: str | None) -> Heard:
     if len(body) > BODY_AT_MOST:
-        raise TooLarge("body_too_large", f"a delivery has at most {BODY_AT_MOST} bytes")
+        raise too_large()
     return world.post.hear(body, signature, world.now())
 
 

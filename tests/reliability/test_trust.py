@@ -122,7 +122,7 @@ class Forger:
         raw = bytearray(told)
         for bit in self.chance.sample(range(2048), self.chance.choice((1, 1, 1, 2, 8))):
             raw[bit // 8] ^= 1 << bit % 8
-        return body, encoded(raw)
+        return body, encoded(bytes(raw))
 
     def _cut(self, body: bytes, told: bytes) -> Forgery:
         more = self.chance.randbytes(self.chance.randint(1, 300))
