@@ -81,7 +81,8 @@ def _taken(world: World, target: str) -> Lease:
 def _given_up(world: World, job: Job, spent: Spent) -> GivenUp:
     told: dict[str, Any] = {"target": spent.target, "tries": spent.tries, "reason": spent.reason}
     world.ledger.append(job.subject, WorkGivenUp(at=world.now(), **job.about, **told))
-    return GivenUp("work_given_up", spent.message, job.subject, spent.target)
+    message = f"tried {spent.tries} times: {spent.reason}"
+    return GivenUp("work_given_up", message, job.subject, spent.target)
 
 
 def _failed(world: World, lease: Lease, fault: Exception) -> TryFailed:

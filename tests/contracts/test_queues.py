@@ -1,5 +1,6 @@
 """What is sent on: work to the queues, and the word that a session is ready."""
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from chalicelib.adapters.eventbridge import EventBridgeBell
-from chalicelib.adapters.sqs import SqsWork
+from chalicelib.adapters.sqs import SqsQueue, SqsWork
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.ids import Kind
 from chalicelib.core.plan import Step, step_of
@@ -19,6 +20,7 @@ from tests.contracts.conftest import BOTH, Aws, Wire
 from tests.fakes import MemoryBell, MemoryWork, Tape
 
 BUCKET = "deliveries"
+_NUMBERS = itertools.count(1)
 
 
 @dataclass
@@ -95,6 +97,51 @@ def test_a_queue_that_does_not_exist_is_unavailable(aws: Aws) -> None:
 
     with pytest.raises(Unavailable, match="queue_unavailable"):
         SqsWork(sqs, BUCKET, "https://sqs.us-east-1.amazonaws.com/1/none", "x").ingest(["a"])
+
+
+# --- where messages come from ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def fed(aws: Aws) -> tuple[Wire, SqsQueue]:
+    """A queue with its dead letters, and the wire to both."""
+    wire = Wire(aws.client("sqs"))
+    numbers = (f"{name}-{next(_NUMBERS)}" for name in ("work", "dead"))
+    urls = [wire.client.create_queue(QueueName=name)["QueueUrl"] for name in numbers]
+    return wire, SqsQueue(wire.client, *urls)
+
+
+def test_a_message_that_is_hidden_comes_back_when_it_was_told_to(fed: tuple[Wire, SqsQueue]) -> None:
+    wire, queue = fed
+    wire.client.send_message(QueueUrl=queue.url, MessageBody="again")
+    [message] = wire.client.receive_message(QueueUrl=queue.url)["Messages"]
+    assert drained(wire.client, queue.url) == []
+
+    queue.hide(message["ReceiptHandle"], 0)
+
+    assert drained(wire.client, queue.url) == ["again"]
+
+
+def test_a_dead_letter_says_why_and_where_it_came_from(fed: tuple[Wire, SqsQueue]) -> None:
+    wire, queue = fed
+
+    queue.bury("the message ü", {"Reason": "no picture", "Target": "a/b.webm"})
+
+    asked = {"QueueUrl": queue.dead_letters_url, "MessageAttributeNames": ["All"]}
+    [letter] = wire.client.receive_message(**asked)["Messages"]
+    said = {name: told["StringValue"] for name, told in letter["MessageAttributes"].items()}
+    assert letter["Body"] == "the message ü"
+    assert said == {"Queue": queue.url.rpartition("/")[2], "Reason": "no picture", "Target": "a/b.webm"}
+
+
+def test_a_queue_that_can_not_be_reached_neither_hides_nor_buries(fed: tuple[Wire, SqsQueue]) -> None:
+    wire, queue = fed
+    wire.broken["*"] = ConnectTimeoutError(endpoint_url="sqs")
+
+    with pytest.raises(Unavailable, match="queue_unavailable"):
+        queue.hide("receipt", 30)
+    with pytest.raises(Unavailable, match="queue_unavailable"):
+        queue.bury("body", {"Reason": "x"})
 
 
 # --- the bell -------------------------------------------------------------------------------------

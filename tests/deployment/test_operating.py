@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 import requests
 
+from chalicelib.adapters.dynamodb import DynamoLedger
+from chalicelib.adapters.dynamodb_work import DynamoLeases
+from chalicelib.adapters.sqs import SqsQueue
+from chalicelib.core.events import WorkRedriven
 from local.stack import ROOT
 from ops import package
 from tests.deployment.conftest import Clients
@@ -146,6 +150,29 @@ def test_what_a_queue_gave_up_goes_back_to_it(
     (message,) = sqs.receive_message(QueueUrl=source["QueueUrl"])["Messages"]
     assert message["Body"] == "again"
     sqs.delete_queue(QueueUrl=source["QueueUrl"])
+
+
+def test_what_was_given_up_is_allowed_again_and_the_ledger_says_by_whom(
+    operate: Operator, standing: dict[str, Any], client: Clients
+) -> None:
+    sqs, target, subject = client("sqs"), f"sessions/s/p/audio/{uuid.uuid4().hex}.webm", "nothing#redriven"
+    dynamodb, table = client("dynamodb"), standing["table"]
+    leases = DynamoLeases(dynamodb, table)
+    for _ in range(3):
+        leases.fail(leases.take(target, 1), "no room")
+    source = sqs.create_queue(QueueName="given-up")["QueueUrl"]
+    said = {"Reason": "tried 3 times: no room", "Subject": subject, "Target": target}
+    SqsQueue(sqs, source, standing["deadLetterQueue"]).bury("again", said)
+
+    assert redriven(operate, standing) == ["1 back to given-up: tried 3 times: no room"]
+
+    (message,) = sqs.receive_message(QueueUrl=source)["Messages"]
+    assert message["Body"] == "again"
+    (fact,) = [f for f in DynamoLedger(dynamodb, table).read(subject) if getattr(f, "target", "") == target]
+    assert isinstance(fact, WorkRedriven)
+    assert fact.by.startswith("arn:")
+    assert leases.take(target, 1).tries == 4
+    sqs.delete_queue(QueueUrl=source)
 
 
 def test_a_batch_that_was_not_settled_is_settled(
