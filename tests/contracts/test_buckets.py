@@ -1,4 +1,4 @@
-"""The recordings bucket is only read; in the output bucket what is there stays."""
+"""The recordings bucket is only read; in the output bucket what is there stays, unless it is deleted."""
 
 import hashlib
 from collections.abc import Callable
@@ -95,6 +95,19 @@ def test_everything_below_a_prefix_is_listed(buckets: Buckets) -> None:
     assert list(buckets.inbox.under("nothing/")) == []
 
 
+def test_a_listing_can_be_gone_on_with_behind_any_key(buckets: Buckets) -> None:
+    keys = sorted((f"in/{key}" for key in KEYS), key=str.encode)
+    for key in keys:
+        buckets.put(key, b"")
+        buckets.shelf.put(key, b"", "text/plain")
+
+    for place, key in enumerate(keys):
+        assert [thing.key for thing in buckets.inbox.under("in/", key)] == keys[place + 1 :]
+        assert [thing.key for thing in buckets.shelf.under("in/", key)] == keys[place + 1 :]
+    for after in ("a", "zzz"):
+        assert len(list(buckets.inbox.under("in/", after))) == (len(keys) if after < "in/" else 0)
+
+
 # --- shelf ----------------------------------------------------------------------------------------
 
 SIZES = [
@@ -157,6 +170,27 @@ def test_an_abandoned_file_leaves_nothing(buckets: Buckets, size: int) -> None:
     assert (buckets.unfinished(), buckets.keys()) == (0, [])
     with pytest.raises(NotFound, match="object_gone"):
         buckets.shelf.read("k")
+
+
+def test_what_is_deleted_is_gone_and_may_be_deleted_again(buckets: Buckets) -> None:
+    for key in ("k", "k2"):
+        buckets.shelf.put(key, b"x", "text/plain")
+
+    buckets.shelf.delete("k")
+    buckets.shelf.delete("k")
+
+    assert buckets.keys() == ["k2"]
+
+
+def test_files_are_listed_with_their_size_and_time(buckets: Buckets) -> None:
+    buckets.shelf.put("sessions/k", b"film", "text/plain")
+
+    [thing] = buckets.shelf.under("sessions/")
+
+    read = buckets.shelf.read("sessions/k").object
+    assert (thing.key, thing.etag, thing.bytes) == (read.key, read.etag, read.bytes)
+    assert thing.modified_at > 1_700_000_000_000
+    assert thing.modified_at % 1000 == 0
 
 
 def test_two_writers_of_one_file_agree(buckets: Buckets) -> None:
@@ -224,6 +258,8 @@ DOORS: list[tuple[str, str, Callable[[Bucket], object]]] = [
     ("read", "GetObject", lambda b: b.inbox.read("there")),
     ("read an output", "GetObject", lambda b: b.shelf.read("there")),
     ("list", "ListObjectsV2", lambda b: list(b.inbox.under(""))),
+    ("list outputs", "ListObjectsV2", lambda b: list(b.shelf.under(""))),
+    ("delete", "DeleteObject", lambda b: b.shelf.delete("k")),
     ("put", "PutObject", lambda b: b.shelf.put("k", b"x", "text/plain")),
     ("a small file", "PutObject", lambda b: write(b, 10)),
     ("begin", "CreateMultipartUpload", lambda b: write(b, 2 * PART)),
@@ -302,3 +338,4 @@ def test_more_than_a_page_of_objects_is_listed(aws: Aws) -> None:
     made.wire.client.meta.events.register_first("provide-client-params.s3.ListObjectsV2", short)
 
     assert [thing.key for thing in made.inbox.under("k")] == [f"k{number}" for number in range(7)]
+    assert [thing.key for thing in made.inbox.under("k", "k1")] == [f"k{number}" for number in range(2, 7)]

@@ -220,7 +220,8 @@ def session(number: int, **said: Any) -> SessionHead:
     told: dict[str, Any] = {
         "session_id": f"session-{number:04d}",
         "room_id": ROOM,
-        "zero_at": 1_750_000_000_000 + number // 3,
+        "zero_at": 1_750_000_000_000 - number,
+        "begun_at": 1_750_000_000_000 + number // 3,
         "duration_ms": 5,
         "participants": 1,
         "recordings": 1,
@@ -260,6 +261,31 @@ def test_a_recording_is_linked_although_its_head_was_kept_before(store: Store) -
     store.catalog.keep_recording(head)
 
     assert store.catalog.of_session("s") == [head]
+
+
+def test_a_head_can_be_kept_while_its_link_stays_and_is_found_as_it_is_now(store: Store) -> None:
+    before = recording(1, session_id="s", phase="starting")
+    store.catalog.keep_recording(before)
+
+    now = replace(before, known=2, phase="recording")
+    assert store.catalog.keep_recording(now, relink=False)
+
+    assert store.catalog.of_session("s") == [before]
+    assert store.catalog.recording(rid(1)) == now
+    assert store.catalog.recordings(Filter(session_id="s"), 10, None).items == [now]
+    assert store.catalog.recordings(Filter(session_id="s", phase="starting"), 10, None).items == []
+
+
+def test_a_recording_that_nobody_kept_has_no_head(store: Store) -> None:
+    assert store.catalog.recording(rid(1)) is None
+
+
+def test_a_bookmark_is_where_it_was_put_last(store: Store) -> None:
+    assert store.catalog.bookmark("walk") is None
+    for place in ("a", "ü/😀 b", None, "c"):
+        store.catalog.keep_bookmark("walk", place)
+        assert store.catalog.bookmark("walk") == place
+    assert store.catalog.bookmark("another") is None
 
 
 def test_the_links_of_a_session_are_all_read(store: Store) -> None:
@@ -391,7 +417,7 @@ def test_sessions_are_found_by_room_newest_first_and_exactly_once(store: Store) 
     heads = [session(number, room_id=("room-a", "room-b", None)[number % 3]) for number in range(60)]
     for head in heads:
         store.catalog.keep_session(head)
-    heads.sort(key=lambda head: (head.zero_at, head.session_id), reverse=True)
+    heads.sort(key=lambda head: (head.begun_at, head.session_id), reverse=True)
 
     for room in (None, "room-b", "nowhere"):
         for limit in (9, 40, 60):
@@ -400,11 +426,20 @@ def test_sessions_are_found_by_room_newest_first_and_exactly_once(store: Store) 
             assert found == expected, (room, limit)
 
 
-def test_a_session_whose_zero_moves_is_listed_once(store: Store) -> None:
+def test_a_session_whose_beginning_moves_is_listed_once(store: Store) -> None:
     store.catalog.keep_session(session(9))
-    store.catalog.keep_session(session(9, known=2, zero_at=1_000))
+    store.catalog.keep_session(session(9, known=2, begun_at=1_000))
 
-    assert [head.zero_at for head in store.catalog.sessions(ROOM, 10, None).items] == [1_000]
+    assert [head.begun_at for head in store.catalog.sessions(ROOM, 10, None).items] == [1_000]
+
+
+def test_a_list_can_be_gone_on_with_behind_any_recording(filled: Store) -> None:
+    open_ones = [head for head in reversed(NEWEST_FIRST) if not head.settled]
+
+    for place in (0, 17, len(open_ones) - 2):
+        page = filled.catalog.unsettled(1, filled.catalog.beyond(open_ones[place]))
+        assert page.items == [open_ones[place + 1]]
+    assert filled.catalog.unsettled(1, filled.catalog.beyond(open_ones[-1])) == Page([], None)
 
 
 BAD_CURSORS = [

@@ -55,6 +55,9 @@ DOORS: list[tuple[str, Callable[[Table], object]]] = [
     ("open", lambda t: t.catalog.open([opening(1)], claim(1))),
     ("answer", lambda t: t.catalog.answer(claim(1))),
     ("holder", lambda t: t.catalog.holder("r", "p", "audio")),
+    ("recording", lambda t: t.catalog.recording("r")),
+    ("bookmark", lambda t: t.catalog.bookmark("w")),
+    ("keep_bookmark", lambda t: t.catalog.keep_bookmark("w", "p")),
     ("keep_recording", lambda t: t.catalog.keep_recording(recording(1, session_id="s"))),
     ("keep_session", lambda t: t.catalog.keep_session(session(1))),
     ("session", lambda t: t.catalog.session("s")),
@@ -144,11 +147,13 @@ def test_whatever_is_decided_upon_is_read_consistently(table: Table) -> None:
     table.ledger.read(SUBJECT)
     table.ledger.has(SUBJECT, "x")
     table.catalog.holder("r", "p", "audio")
+    table.catalog.recording("r")
+    table.catalog.bookmark("w")
     table.catalog.session("s")
     table.catalog.of_session("s")
 
     reads = table.calls("GetItem", "Query")
-    assert len(reads) == 5
+    assert len(reads) == 7
     assert all(read["ConsistentRead"] for read in reads)
 
 
@@ -165,6 +170,15 @@ def test_a_fact_costs_one_conditional_write(table: Table) -> None:
 
     [(name, put)] = table.wire.calls
     assert (name, put["ConditionExpression"]) == ("PutItem", "attribute_not_exists(pk)")
+
+
+def test_whoever_finds_a_head_finds_its_link(table: Table) -> None:
+    table.catalog.keep_recording(recording(1, session_id="s"))
+
+    assert [put["Item"]["sk"]["S"] for put in table.calls("PutItem")] == [
+        f"link#{recording(1).recording_id}",
+        "head",
+    ]
 
 
 def test_a_page_reads_one_more_than_it_shows(table: Table) -> None:

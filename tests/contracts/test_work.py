@@ -17,6 +17,7 @@ from chalicelib.adapters.dynamodb import DynamoLedger
 from chalicelib.adapters.dynamodb_work import DynamoLeases
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.events import Event
+from chalicelib.core.ids import Kind
 from chalicelib.core.work import LEASE_MS, Busy, Collected, Done, Lease, LeaseLost, Spent
 from chalicelib.ports import Leases, Ledger, recording_subject
 from tests.builders import RID, stored
@@ -302,6 +303,23 @@ def test_what_is_ours_or_somebodys_is_not_deleted(works: Works, story: Callable[
     assert not works.leases.collect(TARGET, LATER)
 
 
+def test_what_was_begun_is_unfinished_until_it_is_committed(works: Works) -> None:
+    assert not works.leases.unfinished(TARGET)
+    lease = works.take()
+    assert works.leases.unfinished(TARGET)
+
+    works.commit(lease)
+
+    assert not works.leases.unfinished(TARGET)
+
+
+def test_what_was_collected_stays_unfinished(works: Works) -> None:
+    works.take()
+    works.leases.collect(TARGET, LATER)
+
+    assert works.leases.unfinished(TARGET)
+
+
 def test_what_is_spent_may_be_deleted(works: Works) -> None:
     works.spend(3)
 
@@ -404,9 +422,9 @@ class Table:
 
         events.register_first(name, conflict)
 
-    def item(self) -> dict[str, Any]:
-        """The work's."""
-        key = {"pk": {"S": f"work#{TARGET}"}, "sk": {"S": "work"}}
+    def item(self, target: str) -> dict[str, Any]:
+        """Who works on it."""
+        key = {"pk": {"S": f"work#{target}"}, "sk": {"S": "work"}}
         item: dict[str, Any] = self.wire.client.get_item(TableName=self.name, Key=key)["Item"]
         return item
 
@@ -485,6 +503,7 @@ DOORS: list[tuple[str, Callable[[Works], object]]] = [
     ("keep", lambda w: w.leases.keep(LEASE, NOON)),
     ("fail", lambda w: w.leases.fail(LEASE, "x")),
     ("commit", lambda w: w.commit(LEASE)),
+    ("unfinished", lambda w: w.leases.unfinished(TARGET)),
     ("collect", lambda w: w.leases.collect(TARGET, NOON)),
     ("redrive", lambda w: w.leases.redrive(TARGET)),
 ]
@@ -498,17 +517,23 @@ def test_a_table_that_says_no_is_unavailable(table: Table, door: Callable[[Works
         door(table.works)
 
 
-def test_the_work_of_a_segment_costs_eight_write_units(table: Table) -> None:
-    target = f"sessions/~{'5' * 32}/~{'a' * 32}/screen_audio/{TARGET.rpartition('/')[2]}"
-    lease = table.works.leases.take(target, NOON)
-    table.works.leases.commit(lease, SUBJECT, replace(FACT, holes=((1000, 2000),) * 8))
+def test_the_work_of_a_segment_with_usual_names_costs_five_write_units(table: Table) -> None:
+    who, session = "0a1b2c3d-4e5f-6789-abcd-ef0123456789", "65f0c0ffee65f0c0ffee65f0"
+    file = f"track_recording_{who}_video_{NOON}.webm"
+    target = f"sessions/{session}/{who}/video/repaired-{NOON}-0123456789abcdef.webm"
+    fact = stored(
+        file, start_at=NOON, at=NOON, modified_at=NOON, key=f"recordings/{RID}/{session}/{who}/video/{file}",
+        etag="9" * 32, bytes=12_345_678, repaired_bytes=12_345_678, session_id=session, participant_id=who,
+        kind=Kind.VIDEO, width=1280, height=720, resolutions=((0, 1280, 720),), repaired_key=target,
+    )  # fmt: skip
 
-    puts = [params["TransactItems"][0]["Put"]["Item"] for name, params in table.wire.calls if "Trans" in name]
-    work = table.wire.client.scan(TableName=table.name)["Items"]
-    sizes = {item["sk"]["S"][:4]: size(item) for item in work}
-    assert sizes["work"] <= 1024
-    taking, committing = units(sizes["work"]), 2 * (units(sizes["work"]) + units(size(puts[0])))
-    assert taking + committing <= 8
+    lease = table.works.leases.take(target, NOON)
+    taken = size(table.item(target))
+    table.works.commit(lease, fact)
+
+    [told] = [params for name, params in table.wire.calls if name == "TransactWriteItems"]
+    written = told["TransactItems"][0]["Put"]["Item"]
+    assert units(taken) + 2 * (units(size(written)) + units(taken)) == 5
 
 
 def size(item: dict[str, dict[str, Any]]) -> int:
