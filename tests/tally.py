@@ -7,7 +7,7 @@ its number of cases from `size(quick, full)` and its chance from `seed`, and cou
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     }
     if not told:
         return
-    lines = [*_HEAD, *(_line(one) for one in sorted(told.values(), key=lambda one: one["number"]))]
+    lines = [*_HEAD, *(_line(one) for one in sorted(_joined(told.values()), key=lambda one: one["number"]))]
     terminalreporter.section("invariants")
     for line in lines:
         terminalreporter.write_line(line)
@@ -97,6 +97,16 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         TOLD.write_text("\n".join(lines) + "\n")
 
 
+def _joined(told: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line for the parts that a test was split into: equal but for their counts."""
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for part in told:
+        line = lines.setdefault((part["number"], part["holds"], part["seed"]), {**part, **_NOTHING})
+        line.update({name: line[name] + part[name] for name in _NOTHING})
+    return list(lines.values())
+
+
+_NOTHING = {"cases": 0, "violations": 0, "seconds": 0}
 _HEAD = ("| # | what holds | cases | seed | violations | s |", "|---|---|---|---|---|---|")
 
 
