@@ -70,7 +70,7 @@ def settle(event: DynamoDBEvent) -> None:
     settle_subjects(wiring.world(), [record.keys["pk"]["S"] for record in event])
 
 
-@app.schedule("rate(5 minutes)", name="reconcile")
+@app.schedule("rate(1 minute)", name="reconcile")
 def reconcile(event: CloudWatchEvent) -> None:
     """What nobody told us."""
     left = cast("LambdaContext", event.context).get_remaining_time_in_millis

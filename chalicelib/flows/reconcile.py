@@ -150,7 +150,7 @@ def _compensate(turn: Round, recording: Recording, heard: list[e.Event] | None) 
     elif turn.stops:
         outcome = world.recorder.stop(asked.room_id, asked.participant_id, asked.kind)
         turn.stops = not (isinstance(outcome, Declined) and outcome.code in TOO_MUCH)
-        fact = _after_compensation(outcome, recording, world.now())
+        fact = _after_compensation(outcome, recording, world.now(), asked=heard is not None)
         if fact is None and silent_ms >= 2 * LONGEST_MS:
             fact = e.EndOverdue(at=world.now(), reason=UNSTOPPABLE)
     if fact is not None:
@@ -168,12 +168,14 @@ def _silent_ms(recording: Recording, heard: list[e.Event] | None, now: int) -> i
     return now - max((fact.at for fact in recording.facts), default=now)
 
 
-def _after_compensation(outcome: Outcome, recording: Recording, at: int) -> e.Event | None:
+def _after_compensation(outcome: Outcome, recording: Recording, at: int, *, asked: bool) -> e.Event | None:
+    """What the answer tells. That nothing runs now is no proof that nothing ran: that takes the list."""
     match outcome:
         case Accepted():
             return e.StopAccepted(at=at)
         case Declined(code, message) if code in NOTHING_RUNS and _unheard_of(recording):
-            return e.StartRefused(at=at, code="never_started", message=f"nobody confirmed it: {message}")
+            never = e.StartRefused(at=at, code="never_started", message=f"nobody confirmed it: {message}")
+            return never if asked else None
         case Declined(code, message) if code in NOTHING_RUNS:
             return e.StopUnneeded(at=at, message=message)
         case _:
@@ -186,8 +188,8 @@ def _is_doubtful(recording: Recording, now: int) -> bool:
 
 
 def _doubtful_since(recording: Recording) -> int | None:
-    """Since when it may be running although it must not: its start was never confirmed, or its stop, or
-    it came to life after its caller had been told that it did not start."""
+    """Since when it may be running although it must not: its start was never confirmed, or its stop; or
+    always, when it came to life after its caller had been told that nothing runs."""
     if _unheard_of(recording):
         return recording.requested.at if recording.requested else None
     if recording.ended or recording.knows(e.StopAccepted):
@@ -196,13 +198,16 @@ def _doubtful_since(recording: Recording) -> int | None:
         return None
     alive = max(fact.at for fact in recording.facts if isinstance(fact, SAYS_ALIVE))
     answered = max((fact.at for fact in recording.told(e.StopUnneeded)), default=-1)
-    return alive if alive > answered else None
+    if alive <= answered:
+        return None
+    return max((fact.at for fact in recording.told(e.StopRequested) if fact.at > answered), default=0)
 
 
 def _unheard_of(recording: Recording) -> bool:
-    """Whether nobody has confirmed its start, in any way."""
-    heard = {type(fact) for fact in recording.facts}
-    return heard <= {e.RecordingRequested, e.StartUnconfirmed}
+    """Whether nobody has seen it run, in any way. That a stop was not needed says nothing of a start that is
+    still on its way, though it was accepted."""
+    signs = {type(fact) for fact in recording.facts} - NO_SIGN
+    return not signs or (signs == {e.StartAccepted} and recording.knows(e.StopUnneeded))
 
 
 def _seems_over_since(recording: Recording) -> int | None:
@@ -217,4 +222,5 @@ SAYS_OVER = (
     e.StopAccepted,
     e.StopUnneeded,
 )
+NO_SIGN = {e.RecordingRequested, e.StartUnconfirmed, e.StopRequested, e.StopUnneeded, e.StopUnconfirmed}
 SAYS_ALIVE = (e.StopRequested, e.StartRefused, e.RecordingStarted, e.RecordingListed)

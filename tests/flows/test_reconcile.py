@@ -342,6 +342,7 @@ def test_what_starts_after_its_stop_was_not_needed_is_stopped(world: MemoryWorld
 def test_a_stop_that_was_accepted_or_not_needed_is_not_sent_again(world: MemoryWorld) -> None:
     for outcome in (Accepted(), NOT_STARTED):
         recording_id = begun(world)
+        webhook(world, recording_id, STARTED)
         world.recorder.script.append(outcome)
         stop(world, [recording_id], "app")
         before = sent(world, "stop")

@@ -370,9 +370,9 @@ class Service(RuleBasedStateMachine):
         missing = {(finding.reason, finding.file) for finding in verdict.missing}
         assert verdict.settled
         if track is None:
-            # Stopped before anybody knew whether it had begun: VideoSDK says that nothing ran, and no more.
-            doubtful = recording.knows(e.StopUnneeded) and not recording.knows(e.StartAccepted)
-            assert missing == {("start_refused", None)} or (doubtful and missing == {("unproven", None)})
+            # Where VideoSDK could not be asked for days, nobody says that it did nothing.
+            reason = "unproven" if recording.knows(e.EndOverdue) else "start_refused"
+            assert missing == {(reason, None)}
             return
         truth = {(MISSING[state], file) for file, state in track.files.items() if state != "intact"}
         if recording.knows(e.RecordingFailed):
