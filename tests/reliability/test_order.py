@@ -316,9 +316,9 @@ def union(one: MemoryLedger, other: MemoryLedger) -> MemoryLedger:
     return written([*one.read(RID), *other.read(RID)])
 
 
-def known(ledger: MemoryLedger) -> set[e.Event]:
+def known(ledger: MemoryLedger) -> list[e.Event]:
     """What a ledger knows, whenever it heard it."""
-    return {heard_at(fact, 0) for fact in ledger.read(RID)}
+    return [heard_at(fact, 0) for fact in sorted(ledger.read(RID), key=lambda fact: fact.identity)]
 
 
 @pytest.mark.invariant(2, "the union of ledgers is associative, commutative and idempotent")
