@@ -3,6 +3,9 @@
 Runs on a schedule over the recordings of which something is still awaited. When all is well it writes
 nothing. Each recording is looked at by itself, so a run that ends early has done whole pieces of work; the
 next goes on behind the last of them, and then turns to the oldest again.
+
+A hurried round comes every minute, between two others. It asks the ledger alone who may be running although
+nobody should, and VideoSDK and the bucket only about those: lists cost money there and patience here.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +22,6 @@ from chalicelib.flows.witness import Witness
 from chalicelib.ports import Accepted, Declined, Object, Outcome, World, recording_subject
 
 PAGE = 25
-WALK = "reconcile"  # the name of its bookmark
 LONGEST_MS = 24 * 3_600_000  # who has not been heard of for so long, and is not in the list, is not running
 
 
@@ -29,16 +31,22 @@ class Round:
 
     world: World
     witness: Witness
+    hurried: bool
     stops: bool = True
 
+    @property
+    def walk(self) -> str:
+        """The name of its bookmark."""
+        return "hurry" if self.hurried else "reconcile"
 
-def reconcile(world: World, more_time: Callable[[], bool]) -> int:
+
+def reconcile(world: World, more_time: Callable[[], bool], *, hurried: bool = False) -> int:
     """Look at unsettled recordings, oldest first, while there is time; how many were looked at.
 
     One that can not be looked at keeps no other waiting: what went wrong is raised at the end.
     """
-    turn, looked_at, faults = Round(world, Witness(world)), 0, []
-    began = upto = world.catalog.bookmark(WALK)
+    turn, looked_at, faults = Round(world, Witness(world), hurried), 0, []
+    began = upto = world.catalog.bookmark(turn.walk)
     for head in _unsettled(world, began):
         if not more_time():
             break
@@ -51,7 +59,7 @@ def reconcile(world: World, more_time: Callable[[], bool]) -> int:
     else:
         upto = None
     if upto != began:
-        world.catalog.keep_bookmark(WALK, upto)
+        world.catalog.keep_bookmark(turn.walk, upto)
     if faults:
         raise ExceptionGroup(f"{len(faults)} of {looked_at} recordings could not be looked at", faults)
     return looked_at
@@ -61,6 +69,8 @@ def look_at(turn: Round, recording_id: str) -> None:
     """Ask VideoSDK and the bucket about one recording, and write down what nobody told us."""
     world, subject = turn.world, recording_subject(recording_id)
     recording = Recording.of(recording_id, world.ledger.read(subject))
+    if turn.hurried and _doubtful_since(recording) is None:
+        return
     heard = listed(world, recording, turn.witness)
     recording = _with(recording, heard or ())
     _fetch(world, recording)

@@ -132,6 +132,19 @@ def test_each_function_logs_into_a_group_that_is_kept_for_a_while(template: Temp
 # --- functions --------------------------------------------------------------------------------------
 
 
+def test_who_may_run_unwanted_is_looked_for_every_minute_and_the_rest_every_five(template: Template) -> None:
+    rules = {
+        name: {
+            event["Properties"]["Schedule"]
+            for event in template["Resources"][name]["Properties"]["Events"].values()
+        }
+        for name in ("Reconcile", "Sweep")
+    }
+
+    assert rules == {"Reconcile": {"rate(1 minute)", "rate(5 minutes)"}, "Sweep": {"rate(1 day)"}}
+    assert "Hurry" in template["Resources"]["Reconcile"]["Properties"]["Events"]
+
+
 def test_only_render_carries_the_media_layer(template: Template) -> None:
     functions = of_type(template, "AWS::Serverless::Function")
 

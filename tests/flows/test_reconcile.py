@@ -537,6 +537,49 @@ def test_one_that_can_never_be_looked_at_does_not_hold_the_rounds_up(world: Memo
     assert looked_at(world, only(2)) == crowded[1:]
 
 
+# --- hurried rounds -------------------------------------------------------------------------------
+
+
+def test_a_hurried_round_asks_videosdk_and_the_bucket_only_about_who_may_run_and_should_not(
+    world: MemoryWorld,
+) -> None:
+    running = begun(world)
+    webhook(world, running, STARTED)
+    over = begun(world, Wanted(ROOM, "cora", AUDIO.kinds))
+    remember(world, over, stopped(FILE))
+    world.recorder.script.extend([LOST, NOT_STARTED])
+    doubtful = begun(world, Wanted(ROOM, "bela", AUDIO.kinds))
+    until_quiet(world)
+    world.recorder = recorder = Counting(world)
+    world.recorder.script.append(NOT_STARTED)
+    world.pass_time(2 * MINUTES)
+
+    assert reconcile(world, lambda: True, hurried=True) == 3
+
+    assert recorder.asked == [(ROOM, None, "bela")]
+    assert recorder.sent == [("stop", ROOM, "bela", "audio")]
+    assert known(world, doubtful).phase == "failed"
+
+
+def test_a_hurried_round_does_not_disturb_the_others(world: MemoryWorld) -> None:
+    crowded = crowd(world, 6)
+    looked_at(world, only(2))
+    reconcile(world, only(1), hurried=True)
+
+    assert looked_at(world, only(2)) == crowded[2:4]
+    assert world.tape.done.count("catalog.keep_bookmark hurry") == 1
+
+
+def test_a_hurried_round_in_which_all_is_well_writes_nothing(world: MemoryWorld) -> None:
+    webhook(world, begun(world), STARTED)
+    until_quiet(world)
+    before = list(world.tape.done)
+
+    reconcile(world, lambda: True, hurried=True)
+
+    assert world.tape.done == before
+
+
 # --- how often VideoSDK is asked ------------------------------------------------------------------
 
 

@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count, product
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -25,7 +27,8 @@ from tests.flows.stage import URL, pass_by, until_quiet
 from tests.reliability.vendor import Track, Vendor
 from tests.tally import Tally
 
-EVERY_MS = 60_000  # how often the schedule runs
+EVERY_MS = 60_000  # how often a round comes
+WHOLE = 5  # each so manieth is no hurried one
 AMBIGUOUS_MS = 180_000
 REST_MS = 25 * 60_000
 WANTED = Wanted(ROOM, WHO, (Kind.AUDIO,))
@@ -156,8 +159,10 @@ class Ambiguity:
         """At the end the app stops what it finds running."""
         began = self.world.clock
         first = began + self.chance.randint(0, EVERY_MS)
-        for at in range(first, began + 2 * REST_MS, EVERY_MS):
-            self.agenda.at(at, self._run)
+        for number, at in enumerate(
+            range(first, began + 2 * REST_MS, EVERY_MS), self.chance.randrange(WHOLE)
+        ):
+            self.agenda.at(at, partial(self._run, hurried=number % WHOLE != 0))
         self._start()
         if self.plot.then != "nothing":
             self.agenda.at(self.world.clock + self.chance.randint(1_000, 240_000), self._again)
@@ -183,9 +188,9 @@ class Ambiguity:
         holder = self.world.catalog.holder(ROOM, WHO, "audio")
         stop(self.world, [holder] if holder else [], "app")
 
-    def _run(self) -> None:
+    def _run(self, *, hurried: bool) -> None:
         self._look()
-        reconcile(self.world, lambda: True)
+        reconcile(self.world, lambda: True, hurried=hurried)
         until_quiet(self.world)
         self._look()
 
@@ -244,10 +249,14 @@ def test_what_begins_after_its_stop_was_not_needed_is_found_and_stopped() -> Non
 
 
 def test_the_schedule_runs_as_often_as_is_tried_here() -> None:
-    [every] = [
+    template = (Path(__file__).parents[2] / ".chalice" / "template.yaml").read_text()
+    [whole] = [
         source.schedule_expression
         for source in app.event_sources
         if getattr(source, "name", "") == "reconcile" and hasattr(source, "schedule_expression")
     ]
 
-    assert every == f"rate({EVERY_MS // 60_000} minute)"
+    assert whole == f"rate({WHOLE * EVERY_MS // 60_000} minutes)"
+    assert (
+        f"Hurry: {{Type: Schedule, Properties: {{Schedule: rate({EVERY_MS // 60_000} minute)}}}}" in template
+    )
