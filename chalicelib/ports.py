@@ -54,7 +54,6 @@ class Claim:
     key: str
     body_digest: str
     recording_ids: tuple[str, ...]
-    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +91,6 @@ class Catalog(Protocol):
 
     def open(self, openings: Sequence[Opening], claim: Claim | None) -> Taken | None:
         """Write all intents, heads, slots and the claim at once, or nothing and say why."""
-        ...
-
-    def answer(self, claim: Claim) -> None:
-        """Keep the answer that the claim's request got."""
         ...
 
     def holder(self, room_id: str, participant_id: str, kind: str) -> str | None:

@@ -161,18 +161,13 @@ class MemoryCatalog:
         before = self._claims.get((claim.owner, claim.key)) if claim else None
         if before is None or claim is None or before.at + CLAIM_MS < claim.at:
             return None
-        return None if replace(before, answer=claim.answer) == claim else before
+        return None if before == claim else before
 
     def _begin(self, opening: Opening) -> None:
         self._slots[_slot(opening)] = opening.recording_id
         self.ledger.keep(recording_subject(opening.recording_id), opening.requested)
         head = recording_head(Recording.of(opening.recording_id, [opening.requested]))
         self._recordings.setdefault(opening.recording_id, head)
-
-    def answer(self, claim: Claim) -> None:
-        """Over the claim that had none."""
-        self.ledger.tape.does("catalog.answer")
-        self._claims[claim.owner, claim.key] = claim
 
     def holder(self, room_id: str, participant_id: str, kind: str) -> str | None:
         """The slot's latest."""

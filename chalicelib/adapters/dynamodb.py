@@ -88,16 +88,6 @@ class DynamoCatalog:
         taken = _taken(reasons, openings, claim)
         return taken if taken.holders or taken.claim else None
 
-    def answer(self, claim: Claim) -> None:
-        """Overwrites the claim with the one that has its answer."""
-        with Failures():
-            self.client.update_item(
-                TableName=self.table,
-                Key=items.claim_key(claim),
-                UpdateExpression="SET told = :told",
-                ExpressionAttributeValues={":told": items.claim_told(claim)},
-            )
-
     def holder(self, room_id: str, participant_id: str, kind: str) -> str | None:
         """One consistent read."""
         item = self._item(items.slot_key(room_id, participant_id, kind))

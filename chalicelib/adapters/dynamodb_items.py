@@ -135,11 +135,6 @@ def claim_key(claim: Claim) -> Item:
     return key(f"claim#{digest}", "claim")
 
 
-def claim_told(claim: Claim) -> Item:
-    """A claim as it is kept."""
-    return {"S": json.dumps(asdict(claim))}
-
-
 def claim_of(item: Item) -> Claim:
     """The claim of a claim's item."""
     claim = Claim(**json.loads(item["told"]["S"]))
@@ -174,7 +169,7 @@ def claim_put(claim: Claim) -> Item:
     seconds = claim.at // 1000
     item = {
         **claim_key(claim),
-        "told": claim_told(claim),
+        "told": {"S": json.dumps(asdict(claim))},
         "ttl": {"N": str(seconds + CLAIM_SECONDS)},
     }
     put = _put(item, f"{NEW} OR #ttl < :now", values={":now": {"N": str(seconds)}})

@@ -1,9 +1,8 @@
 """Start and stop recordings. The intent is written down before VideoSDK is asked, the outcome after."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import events as e
@@ -32,6 +31,7 @@ DECLINED: dict[str, type[TracklaneError]] = {
     "videosdk_rate_limited": Unavailable,
     "videosdk_unreachable": Unavailable,
 }
+OUTCOMES = (e.StartAccepted, e.StartRefused, e.StartUnconfirmed)
 # A stop that is declined for one of these has nothing left to stop.
 NOTHING_RUNS = frozenset({"not_started", "no_active_session", "room_not_found", "participant_not_joined"})
 # Whatever was asked has had time to be confirmed by webhook or list.
@@ -64,11 +64,7 @@ def start(world: World, wanted: Wanted, by: str, public_url: str, once: Once | N
     opened = _open(world, wanted, by, once)
     if opened.before is not None:
         return _answered(world, opened.before)
-    recordings = list(_together(lambda item: _begun(world, item, public_url), opened.items))
-    answer = _answer(recordings)
-    if opened.claim is not None:
-        world.catalog.answer(replace(opened.claim, answer=json.dumps(answer)))
-    return answer
+    return _answer(list(_together(lambda item: _begun(world, item, public_url), opened.items)))
 
 
 def stop(world: World, recording_ids: Iterable[str], by: str) -> dict[str, Any]:
@@ -104,7 +100,6 @@ class _Opened:
     """What a start found: intents written down and recordings that run; or its own claim of `before`."""
 
     items: list[Opening | Recording]
-    claim: Claim | None
     before: Claim | None = None
 
 
@@ -115,9 +110,9 @@ def _open(world: World, wanted: Wanted, by: str, once: Once | None) -> _Opened:
         begun = [item for item in items if isinstance(item, Opening)]
         taken = world.catalog.open(begun, claim) if begun or claim else None
         if taken is None:
-            return _Opened(items, claim)
+            return _Opened(items)
         if taken.claim is not None:
-            return _Opened([], None, before=_checked(taken.claim, once))
+            return _Opened([], before=_checked(taken.claim, once))
         items = [_around(world, item, taken) for item in items]
     raise Unavailable("slot_busy", "somebody else starts and stops the same recording; try again")
 
@@ -162,12 +157,16 @@ def _checked(claim: Claim, once: Once | None) -> Claim:
 
 
 def _answered(world: World, claim: Claim) -> dict[str, Any]:
-    """The answer that was kept; where the first request died before it had one, what is known by now."""
-    if claim.answer is not None:
-        answer: dict[str, Any] = json.loads(claim.answer)
-        return answer
+    """The first request's answer again, from what was known then; without VideoSDK's answer to the start
+    where that request died before it wrote one down."""
     known = [(rid, world.ledger.read(subject_of(rid))) for rid in claim.recording_ids]
-    return _answer([Recording.of(rid, facts) for rid, facts in known])
+    return _answer([Recording.of(rid, _known_then(facts, claim.at)) for rid, facts in known])
+
+
+def _known_then(facts: Sequence[e.Event], at: int) -> list[e.Event]:
+    """What was known when the claim was made, and how the start that it began was answered."""
+    outcomes = [fact for fact in facts if isinstance(fact, OUTCOMES)]
+    return [fact for fact in facts if fact.at <= at] + outcomes[:1]
 
 
 def _answer(recordings: list[Recording]) -> dict[str, Any]:

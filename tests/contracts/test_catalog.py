@@ -160,16 +160,6 @@ def test_a_claim_holds_even_where_the_slots_are_free(store: Store) -> None:
     assert store.catalog.holder(ROOM, WHO, "video") is None
 
 
-def test_a_claims_answer_is_kept(store: Store) -> None:
-    store.catalog.open([opening(1)], claim(1))
-
-    store.catalog.answer(replace(claim(1), answer='{"ä": 1}'))
-
-    taken = store.catalog.open([opening(2)], claim(2, at=9))
-    assert taken is not None
-    assert taken.claim == replace(claim(1), answer='{"ä": 1}')
-
-
 @pytest.mark.parametrize("other", [claim(2, owner="other"), claim(2, key="other")])
 def test_another_owner_or_key_is_another_claim(store: Store, other: Claim) -> None:
     store.catalog.open([opening(1)], claim(1))

@@ -53,7 +53,6 @@ DOORS: list[tuple[str, Callable[[Table], object]]] = [
     ("has", lambda t: t.ledger.has(SUBJECT, "x")),
     ("read", lambda t: t.ledger.read(SUBJECT)),
     ("open", lambda t: t.catalog.open([opening(1)], claim(1))),
-    ("answer", lambda t: t.catalog.answer(claim(1))),
     ("holder", lambda t: t.catalog.holder("r", "p", "audio")),
     ("recording", lambda t: t.catalog.recording("r")),
     ("bookmark", lambda t: t.catalog.bookmark("w")),

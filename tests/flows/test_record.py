@@ -241,7 +241,8 @@ def test_a_slot_of_which_videosdk_can_not_be_asked_stays_as_it_is(world: MemoryW
 
 def test_the_same_key_gets_the_same_answer_and_nothing_is_done_again(world: MemoryWorld) -> None:
     first = start(world, ALL, "app", URL, ONCE)
-    remember(world, first["recordings"][0]["recordingId"], STARTED)
+    world.pass_time(1000)
+    remember(world, first["recordings"][0]["recordingId"], replace(STARTED, at=world.clock))
 
     again = start(world, ALL, "app", URL, ONCE)
 
@@ -251,10 +252,33 @@ def test_the_same_key_gets_the_same_answer_and_nothing_is_done_again(world: Memo
 
 def test_the_same_key_after_the_end_still_gets_its_answer(world: MemoryWorld) -> None:
     first = start(world, AUDIO, "app", URL, ONCE)
-    remember(world, first["recordings"][0]["recordingId"], stopped())
+    world.pass_time(1000)
+    remember(world, first["recordings"][0]["recordingId"], stopped(at=world.clock))
 
     assert start(world, AUDIO, "app", URL, ONCE) == first
     assert len(world.recorder.sent) == 1
+
+
+def test_the_same_key_gets_the_answer_to_a_start_that_was_taken_back_since(world: MemoryWorld) -> None:
+    world.recorder.script.extend([Unconfirmed("no answer"), declined("not_started")])
+    first = start(world, AUDIO, "app", URL, ONCE)
+    for _ in range(2):
+        pass_by(world, 100_000)
+    [recording_id] = [told["recordingId"] for told in first["recordings"]]
+    assert known(world, recording_id).refused
+
+    assert start(world, AUDIO, "app", URL, ONCE) == first
+
+
+def test_the_same_key_gets_the_answer_about_what_was_running_then(world: MemoryWorld) -> None:
+    running = begun(world)
+    world.pass_time(1000)
+    remember(world, running, replace(STARTED, at=world.clock))
+    first = start(world, ALL, "app", URL, ONCE)
+    world.pass_time(1000)
+    remember(world, running, stopped(at=world.clock))
+
+    assert start(world, ALL, "app", URL, ONCE) == first
 
 
 def test_the_same_key_with_another_body_is_refused(world: MemoryWorld) -> None:
@@ -303,7 +327,7 @@ def test_a_key_is_free_again_after_a_day(world: MemoryWorld) -> None:
     assert told["recordingId"] != first
 
 
-@pytest.mark.parametrize("effects", range(4))
+@pytest.mark.parametrize("effects", range(3))
 def test_a_start_killed_anywhere_is_never_sent_twice_under_its_key(world: MemoryWorld, effects: int) -> None:
     world.tape.dies_before = effects
     with pytest.raises(Died):
@@ -313,7 +337,7 @@ def test_a_start_killed_anywhere_is_never_sent_twice_under_its_key(world: Memory
     [told] = start(world, AUDIO, "app", URL, ONCE)["recordings"]
 
     # Before the claim nothing was done; after it nobody knows whether it was sent, and it is not sent again.
-    assert told["phase"] == ("starting" if effects in (0, 3) else "requested")
+    assert told["phase"] == ("starting" if effects == 0 else "requested")
     assert len(world.recorder.sent) == (0 if effects == 1 else 1)
 
 
