@@ -18,8 +18,10 @@ from moto import mock_aws
 
 from app import app
 from chalicelib import wiring
+from chalicelib.adapters import dynamodb_items as items
 from chalicelib.config import REQUIRED
 from chalicelib.core import ids
+from chalicelib.core.events import Event
 from tests.adapters import vendor as v
 from tests.routes.gateway import DOCUMENT, Gateway
 
@@ -36,6 +38,7 @@ _PLACE = {
 }
 
 type Item = dict[str, Any]
+type About = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +69,12 @@ class Faults(logging.Handler):
             self.told.append(told)
 
 
-class Receiver:
-    """Delivers to the app, and looks into its table."""
+class Door:
+    """Delivers to the app."""
 
-    def __init__(self, vendor: v.Vendor, faults: Faults) -> None:
-        self.vendor = vendor
-        self.faults = faults
-        self._dynamodb = boto3.client("dynamodb")
+    def __init__(self) -> None:
         gateway = Gateway(app, lambda: None, lambda: None)
         self._events = {route: gateway.event("POST", route, by=None) for route in (ACCOUNT, ADDRESS)}
-        self._lay()
-
-    # --- deliveries
 
     def __call__(
         self,
@@ -118,16 +115,28 @@ class Receiver:
         body = json.loads(told["body"])
         return Answer(told["statusCode"], body.get("error", {}).get("code", ""), body.get("news"))
 
-    # --- the table
+
+class Receiver(Door):
+    """Delivers to the app, and looks into its table."""
+
+    def __init__(self, vendor: v.Vendor, faults: Faults) -> None:
+        super().__init__()
+        self.vendor = vendor
+        self.faults = faults
+        self._dynamodb = boto3.client("dynamodb")
+        self._lay()
 
     def rows(self) -> list[Item]:
         """Everything in it."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=TABLE, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
-    def facts(self) -> list[Item]:
-        """The facts in it, as they were written."""
-        return [json.loads(row["told"]["S"]) for row in self.rows()]
+    def facts(self) -> list[Event]:
+        """The facts in it; each was written as it would be again."""
+        facts = [(row, items.fact_of(row)) for row in self.rows()]
+        torn = [row for row, fact in facts if items.fact_item(row["pk"]["S"], fact) != row]
+        assert not torn, f"not as anybody writes it: {torn[:3]}"
+        return [fact for _, fact in facts]
 
     def state(self) -> str:
         """A hash of all that is in it."""
@@ -206,9 +215,9 @@ def recording_id(number: int) -> str:
     return ids.recording_id(hashlib.sha256(b"%d" % number).digest()[:16])
 
 
-def token(number: int, about: tuple[str, str, str] = (v.ROOM, v.PERSON, "audio")) -> str:
+def token(number: int, about: About = (v.ROOM, v.PERSON, "audio"), key: bytes = TAG_KEY) -> str:
     """The last part of its address."""
-    return ids.webhook_token(TAG_KEY, recording_id(number), about)
+    return ids.webhook_token(key, recording_id(number), about)
 
 
 def _told(body: bytes | None, text: bool) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.adapters.videosdk.post import SignedPost
 from chalicelib.adapters.videosdk.signature import Signature
-from chalicelib.core.events import to_record
+from chalicelib.core.events import OddHeard, to_record
 from chalicelib.core.ids import KINDS, Kind
 from chalicelib.flows.receive import receive_of_account, receive_of_recording
 from chalicelib.flows.record import Wanted, stop
@@ -241,5 +241,5 @@ def test_no_recording_hears_what_is_said_at_the_accounts_address(
 
     facts = receiver.facts()
     assert len(facts) == tally.cases
-    assert {fact["type"] for fact in facts} == {"OddHeard"}
+    assert {type(fact) for fact in facts} == {OddHeard}
     assert {row["pk"]["S"] for row in receiver.rows()} == {"session#one-session"}
