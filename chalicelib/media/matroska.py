@@ -42,7 +42,7 @@ LARGEST_PRIVATE = 1 << 16
 LONGEST_MS = 24 * 3_600_000
 MOST_ELEMENTS = 3_000_000
 MOST_PACKETS = 20_000_000
-MOST_CHILDREN = 10_000
+MOST_CHILDREN = 100  # of one small element, as a block's group or a track's description
 
 # The same clock never goes back further than this from one Cluster to the next.
 _BACKWARD_MS = 1_000
@@ -102,14 +102,16 @@ class Recording:
     `clock_breaks`: how often the file's clock jumped where time can not, so that it was continued instead.
     """
 
-    def __init__(self, chunks: Iterable[bytes], most_elements: int = MOST_ELEMENTS) -> None:
+    def __init__(
+        self, chunks: Iterable[bytes], most_elements: int = MOST_ELEMENTS, most_packets: int = MOST_PACKETS
+    ) -> None:
         self.window = Window(chunks)
         self.tail_lost = False
         self.lost_bytes = self.clock_breaks = self.first_ms = 0
         self._track: Track | None = None
         self._scale_ns = _MILLISECOND_NS
         # What is left to be read: elements one by one, and packets in runs, which cost far less.
-        self._elements_left, self._packets_left = most_elements, MOST_PACKETS
+        self._elements_left, self._packets_left = most_elements, most_packets
         self._segment_end: int | None = None
         self._in_cluster = self._restarted = False
         self._cluster_end: int | None = None
@@ -188,9 +190,7 @@ class Recording:
 
     def _element(self) -> Iterable[Packet]:
         """Pass one element, of any kind; the packets that were in it."""
-        self._elements_left -= 1
-        if min(self._elements_left, self._packets_left) < 0:
-            raise NotRecording("limits", "the file has more elements than any recording")
+        self._count()
         window = self.window
         window.peek(HEADER)
         self._leave_cluster()
@@ -205,6 +205,12 @@ class Recording:
         except Malformed:
             self.lost_bytes += window.offset - began
             return ()
+
+    def _count(self) -> None:
+        """One element more, or something that looked like one."""
+        self._elements_left -= 1
+        if min(self._elements_left, self._packets_left) < 0:
+            raise NotRecording("limits", "the file has more elements than any recording")
 
     def _passed(self, began: int, packets: Iterable[Packet] | None) -> Iterable[Packet]:
         if packets is None:
@@ -239,6 +245,7 @@ class Recording:
                 self.lost_bytes += window.offset - began
                 return
             window.pos += 1
+            self._count()
         self._lose(began)
 
     def _lose(self, began: int) -> None:
@@ -379,6 +386,7 @@ class Recording:
             self._first = self.first_ms = time
         packets: list[Packet] = []
         passed_us = 0
+        self._packets_left -= len(frames)
         for frame in frames:
             self._last = max(0, time + self._shift - self._first + passed_us // 1000)
             packets.append((self._last, marked, frame, extras))
@@ -521,9 +529,9 @@ def _xiph(body: bytes, at: int, count: int) -> tuple[list[int], int]:
     sizes = []
     for _ in range(count - 1):
         size = 0
-        while at < len(body) and body[at] == 255:
+        while size <= len(body) and at < len(body) and body[at] == 255:
             size, at = size + 255, at + 1
-        if at >= len(body):
+        if size > len(body) or at >= len(body):
             raise Malformed("laced sizes that do not end")
         sizes.append(size + body[at])
         at += 1

@@ -1,5 +1,6 @@
 """Whatever comes in, whole packets are kept, or it is refused with a reason. Nothing hangs."""
 
+import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -312,6 +313,33 @@ def test_more_elements_than_any_meeting_has_are_refused() -> None:
 
     with pytest.raises(NotRecording, match="limits"):
         list(recording.packets())
+
+
+def test_what_only_looks_like_an_element_counts_as_one() -> None:
+    recording = Recording([head(VP8), ONE, b"\x99", bytes.fromhex("1f43b675") * 1001], most_elements=1000)
+    recording.open()
+
+    with pytest.raises(NotRecording, match="limits"):
+        list(recording.packets())
+
+
+def test_packets_that_are_laced_together_count_each() -> None:
+    laced = el("a3", b"\x81\0\0\x84\xff", bytes(range(256)))
+    recording = Recording([head(OPUS), cluster(0, *[laced] * 10)], most_packets=2000)
+    recording.open()
+
+    with pytest.raises(NotRecording, match="limits"):
+        list(recording.packets())
+
+
+def test_laced_sizes_beyond_their_block_are_not_read_to_their_end() -> None:
+    endless = el("a3", b"\x81\0\0\x82\xff", b"\xff" * (15 << 20))
+    began = time.process_time()
+
+    scan, _ = repaired(head(OPUS) + cluster(0, simple_block(opus(20)[0], 0), endless))
+
+    assert scan.packets == 1
+    assert time.process_time() - began < 0.5
 
 
 @given(
