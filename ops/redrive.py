@@ -27,7 +27,7 @@ from chalicelib.core.events import WorkRedriven
 from chalicelib.ports import Leases, Ledger
 from ops.stacks import Stack
 
-HIDDEN_S = 120
+HIDDEN_S = 900  # from all being taken out to the last one being back
 
 
 class NotAgainError(Exception):
@@ -71,12 +71,15 @@ class Redrive:
         done or begun.
         """
         went: Counter[str] = Counter()
-        for message in self._messages():
+        # All are taken out before the first goes back: what fails again at once is left for the next time.
+        for message in list(self._messages()):
+            letter = {"QueueUrl": self.dead_letters, "ReceiptHandle": message["ReceiptHandle"]}
             try:
                 went[self._again(message)] += 1
-                self.sqs.delete_message(QueueUrl=self.dead_letters, ReceiptHandle=message["ReceiptHandle"])
+                self.sqs.delete_message(**letter)
             except NotAgainError as kept:
                 went[f"kept: {kept}"] += 1
+                self.sqs.change_message_visibility(**letter, VisibilityTimeout=0)
         return went
 
     def _messages(self) -> Iterator[dict[str, Any]]:
