@@ -91,10 +91,11 @@ def finish(world: World, session_id: str) -> None:
 def overdue(recording: Recording, now: int, grace_ms: int, *, asked: bool = True) -> Iterator[e.Event]:
     """What is given up: files and confirmations that did not come within the grace period.
 
-    A list that could not be asked has denied nothing: while it is silent, it is waited for a day.
+    A list that could not be asked has denied nothing: while it is silent, it is waited for a day. Of what was
+    never seen to run no end is awaited: another stop tells.
     """
     since = _seems_over_since(recording)
-    if since is None or now - since < grace_ms:
+    if since is None or now - since < grace_ms or _unheard_of(recording):
         return
     for file in sorted(recording.awaited):
         yield e.SegmentOverdue(at=now, file=file)
@@ -214,10 +215,13 @@ def _doubtful_since(recording: Recording) -> int | None:
 
 
 def _unheard_of(recording: Recording) -> bool:
-    """Whether nobody has seen it run, in any way. That a stop was not needed says nothing of a start that is
-    still on its way, though it was accepted."""
+    """Whether nobody has seen it run, in any way. That a stop was not needed says nothing of a start that may
+    still be on its way, though it was accepted."""
     signs = {type(fact) for fact in recording.facts} - NO_SIGN
-    return not signs or (signs == {e.StartAccepted} and recording.knows(e.StopUnneeded))
+    if signs != {e.StartAccepted}:
+        return not signs
+    asked_at = recording.requested.at if recording.requested else 0
+    return any(fact.at - asked_at < NEWS_TAKES_MS for fact in recording.told(e.StopUnneeded))
 
 
 def _seems_over_since(recording: Recording) -> int | None:
