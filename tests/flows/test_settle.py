@@ -3,30 +3,42 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from chalicelib.core import events as e
 from chalicelib.core.errors import Unavailable
+from chalicelib.core.heads import recording_head
 from chalicelib.core.ids import Kind
+from chalicelib.core.recording import Recording
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.record import Wanted, stop
-from chalicelib.flows.settle import EARLY_MS, confirm, settle, settle_recording, settle_session
+from chalicelib.flows.settle import EARLY_MS, MISSING, confirm, settle, settle_recording, settle_session
 from chalicelib.ports import Presence, recording_subject, session_subject
 from tests.builders import (
+    END_OVERDUE,
+    FAILED,
     ODD,
+    REFUSED,
     ROOM,
     SESSION,
     STARTED,
+    STARTING,
+    STOP_ACCEPTED,
+    STOP_ASKED,
     STOP_UNNEEDED,
+    STOPPING,
     WHO,
     ended,
     listed,
+    overdue,
+    rejected,
     stopped,
     stored,
 )
-from tests.fakes import Died, MemoryBell, MemoryWorld, film
+from tests.fakes import Died, MemoryBell, MemoryCatalog, MemoryLedger, MemoryWorld, film
 from tests.flows.stage import (
     AUDIO,
     FILE,
@@ -35,6 +47,7 @@ from tests.flows.stage import (
     facts,
     key_of,
     known,
+    pass_by,
     remember,
     until_quiet,
     webhook,
@@ -274,6 +287,138 @@ def test_an_unheard_of_session_gets_no_head(world: MemoryWorld) -> None:
 def remember_session(world: MemoryWorld, fact: e.Event) -> None:
     """A fact of the session's own."""
     world.ledger.append(session_subject(SESSION), fact)
+
+
+# --- what is written ------------------------------------------------------------------------------
+
+
+def written(world: MemoryWorld) -> list[str]:
+    """The heads that were kept so far; a link is kept as its recording's head."""
+    return [done.split()[1] for done in world.tape.done if done.startswith("catalog.keep ")]
+
+
+def test_each_piece_of_news_costs_no_more_writes_than_it_changes(world: MemoryWorld) -> None:
+    recording_id, costs = begun(world), []
+    end = e.RecordingEnded(
+        at=1, listed_id="l", session_id=SESSION, start_at=NOW, end_at=NOW, files=(FILE,), early=False
+    )
+    told = [STARTING, STARTED, STOP_ASKED, STOP_ACCEPTED, STOPPING, stopped(FILE), end, stored(FILE)]
+    for fact in told:
+        before = len(written(world))
+        remember(world, recording_id, fact)
+        until_quiet(world)
+        heads = written(world)[before:]
+        costs.append((heads.count("RecordingHead"), heads.count("SessionHead")))
+
+    assert costs == [
+        (2, 1),  # starting: its link and its head, and the session's
+        (1, 0),  # started: another phase
+        (1, 0),  # stopping
+        (0, 0),
+        (0, 0),
+        (1, 0),  # stopped
+        (2, 0),  # the list: from now on it may be settled, and all is kept
+        (2, 1),  # the segment settles it
+    ]
+
+
+def test_a_head_that_was_never_kept_is_caught_up_with_by_the_schedule(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    webhook(world, recording_id, STARTED)
+    world.ledger.stream.clear()
+
+    pass_by(world)
+
+    assert head(world, recording_id).phase == "recording"
+    assert [linked.recording_id for linked in world.catalog.of_session(SESSION)] == [recording_id]
+    session = world.catalog.session(SESSION)
+    assert session is not None
+    assert session.recordings == 1
+
+
+LIFE = [stored(FILE), stopped(FILE, FILE.replace("0.webm", "9.webm")), END_OVERDUE,
+        overdue(FILE.replace("0.webm", "9.webm")), ODD]  # fmt: skip
+
+
+@pytest.mark.parametrize("late", range(len(LIFE)))
+def test_in_whatever_order_settlers_come_to_write_the_last_word_is_of_who_knows_all(late: int) -> None:
+    # Each knows the facts up to one of them; the one at `late` writes last of all.
+    for order in permutations([upto for upto in range(len(LIFE) + 1) if upto != late]):
+        world = MemoryWorld()
+        recording_id = begun(world)
+        for knows in (*order, late):
+            _settled_by_one_who_knows(world, recording_id, LIFE[:knows])
+
+        full = Recording.of(recording_id, _all(world, recording_id))
+        assert world.catalog.recording(recording_id) == recording_head(full)
+        assert world.catalog.of_session(SESSION) == [recording_head(full)]
+
+
+def _all(world: MemoryWorld, recording_id: str) -> list[e.Event]:
+    return [*world.ledger.read(recording_subject(recording_id)), *LIFE]
+
+
+def _settled_by_one_who_knows(world: MemoryWorld, recording_id: str, told: list[e.Event]) -> None:
+    settler = MemoryWorld()
+    settler.catalog, settler.shelf, settler.bell = world.catalog, world.shelf, world.bell
+    for fact in (*world.ledger.read(recording_subject(recording_id)), *told):
+        settler.ledger.append(recording_subject(recording_id), fact)
+    settle_recording(settler, recording_id)
+
+
+# --- who is called --------------------------------------------------------------------------------
+
+OTHER = FILE.replace("0.webm", "9.webm")
+GIVEN_UP = e.WorkGivenUp(
+    at=1, product="repaired", target="t", key="k", etag="e", session_id=SESSION, participant_id=WHO,
+    kind=Kind.AUDIO, file=FILE, tries=3, reason="it broke",
+)  # fmt: skip
+CALLS: list[tuple[str, list[e.Event], str | None]] = [
+    ("complete", [ended(FILE), stored(FILE)], None),
+    ("it was never started", [REFUSED], None),
+    ("its tail is lost, which nobody can mend", [ended(FILE), stored(FILE, tail_lost=True)], None),
+    ("a file never came", [ended(FILE), overdue(FILE)], "not_delivered"),
+    ("nobody knows how it ended", [STARTED, END_OVERDUE], "unproven"),
+    ("it failed", [FAILED, END_OVERDUE], "failed"),
+    ("a file can not be read", [ended(FILE), rejected(FILE)], "rejected"),
+    ("a file was given up", [ended(FILE), GIVEN_UP], "given_up"),
+    ("two things", [ended(FILE, OTHER), rejected(FILE), overdue(OTHER)], "not_delivered, rejected"),
+]
+
+
+@pytest.mark.parametrize(("told", "said"), [call[1:] for call in CALLS], ids=[call[0] for call in CALLS])
+def test_somebody_is_called_once_for_what_can_be_mended(
+    world: MemoryWorld, caplog: pytest.LogCaptureFixture, told: list[e.Event], said: str | None
+) -> None:
+    recording_id = begun(world)
+    remember(world, recording_id, *told)
+
+    for _ in range(3):
+        settle(world, [recording_subject(recording_id)])
+
+    called = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert called == ([f"{MISSING}: {recording_id}: {said}"] if said else [])
+
+
+def test_nobody_is_called_twice_where_two_settle_at_once(
+    world: MemoryWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Overtaken(MemoryLedger):
+        """Somebody else writes the same a moment before."""
+
+        def append(self, subject: str, event: e.Event) -> bool:
+            if isinstance(event, e.VerdictReached):
+                super().append(subject, replace(event, at=event.at - 1))
+            return super().append(subject, event)
+
+    world.ledger = Overtaken(world.tape)
+    world.catalog = MemoryCatalog(world.ledger)
+    recording_id = begun(world)
+    remember(world, recording_id, ended(FILE), overdue(FILE))
+
+    settle(world, [recording_subject(recording_id)])
+
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 # --- manifests ------------------------------------------------------------------------------------
