@@ -211,6 +211,16 @@ def test_a_clock_that_jumps_is_followed_only_where_time_can_go(at: int, followed
     assert (scan.clock_breaks, scan.duration_ms) == (0 if followed else 1, times[-1] + 40)
 
 
+def test_a_packet_that_is_far_ahead_of_its_time_breaks_no_clock() -> None:
+    packets = list(opus(400))
+    packets[5] = replace(packets[5], at=12_000)
+
+    _, file = repaired(head(OPUS) + cluster(0, *(simple_block(packet, 0) for packet in packets)))
+    again, same = repaired(file)
+
+    assert (again.clock_breaks, same) == (0, file)
+
+
 def test_a_second_file_behind_the_first_goes_on_where_that_ends() -> None:
     scan, file = repaired(live(OPUS, opus(400)) + live(OPUS, opus(400)))
 
