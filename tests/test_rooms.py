@@ -23,7 +23,7 @@ OUTSIDE = {
     "platform", "random", "secrets", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "sys",
     "tempfile", "threading", "time", "urllib.request", "uuid",
 }  # fmt: skip
-AWS = ["boto3", "boto3.*", "botocore", "botocore.*"]
+AWS = ["boto3", "boto3.*", "botocore", "botocore.*", "urllib3.exceptions"]
 
 # room: (what of our own it may import, what of others', what of the standard library it may not).
 # The first row that a module's path matches is its room's.
@@ -61,7 +61,7 @@ AT_MOST = 400  # lines
 LARGER = {
     "chalicelib/core/events.py": 480,  # every fact there is
     "chalicelib/ports.py": 480,  # every port there is
-    "chalicelib/media/matroska.py": 560,  # the reading of one format
+    "chalicelib/media/matroska.py": 570,  # the reading of one format
 }
 
 
