@@ -88,13 +88,25 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     }
     if not told:
         return
-    lines = [*_HEAD, *(_line(one) for one in sorted(_joined(told.values()), key=lambda one: one["number"]))]
+    lines = [_line(one) for one in sorted(_joined(told.values()), key=lambda one: one["number"])]
     terminalreporter.section("invariants")
-    for line in lines:
+    for line in [*_HEAD, *lines]:
         terminalreporter.write_line(line)
     if config.getoption("--soak"):
         TOLD.parent.mkdir(exist_ok=True)
-        TOLD.write_text("\n".join(lines) + "\n")
+        TOLD.write_text("\n".join([*_HEAD, *_beside(lines)]) + "\n")
+
+
+def _beside(lines: list[str]) -> list[str]:
+    """These lines, and what a run before wrote about other things: `make soak` is more than one run."""
+    before = TOLD.read_text().splitlines()[len(_HEAD) :] if TOLD.exists() else []
+    anew = {_about(line) for line in lines}
+    return sorted([*(line for line in before if _about(line) not in anew), *lines], key=_about)
+
+
+def _about(line: str) -> tuple[int, str]:
+    number, holds = line.split("|")[1:3]
+    return int(number), holds
 
 
 def _joined(told: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -208,7 +208,7 @@ def test_no_signed_body_is_a_fault_of_ours(
     vendor: v.Signer, receiver: Receiver, seed: int, size: Size, tally: Tally
 ) -> None:
     fuzzer, watch = Fuzzer(random.Random(seed)), Watch(receiver, tally)
-    many, before = size(1500, 100_000), 0.0
+    many, before = size(1000, 100_000), 0.0
 
     for number in range(many):
         body = fuzzer.any()

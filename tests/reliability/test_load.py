@@ -22,7 +22,6 @@ from tests.tally import Tally
 
 type Size = Callable[[int, int], int]
 
-WORKERS = 2
 P99_MS = 250
 FACTS = {
     "participant-track-recording-starting": e.RecordingStarting,
@@ -130,11 +129,11 @@ def percentile(values: list[float], percent: int) -> float:
 def test_under_load_nothing_is_lost(seed: int, size: Size, tally: Tally) -> None:
     """The quick run shares its two cores with other tests, so nobody is held to a time in it."""
     signer = v.Signer()
-    plan = Plan(seed, rate=size(60, 200), seconds=size(4, 600), workers=WORKERS, letters=letters(signer))
+    plan = Plan(seed, rate=size(60, 200), seconds=size(4, 600), workers=size(2, 4), letters=letters(signer))
     with server() as aws, v.Vendor(v.answer(200, signer.key_answer())) as vendor:
         aws.anew()
         answered = done(plan, aws, vendor.url)
-        warm = {key_of(Delivery(-1 - n, "genuine", -1 - n, plan.letters[0])) for n in range(WORKERS)}
+        warm = {key_of(Delivery(-1 - n, "genuine", -1 - n, plan.letters[0])) for n in range(plan.workers)}
         rows = {row["pk"]["S"]: row for row in aws.items() if row["pk"]["S"] not in warm}
 
     Books(plan, answered, rows, tally).audit()
@@ -145,5 +144,5 @@ def test_under_load_nothing_is_lost(seed: int, size: Size, tally: Tally) -> None
         f"{len(waited)} deliveries at {plan.rate}/s: {told}, at most {max(waited):.0f} ms; "
         f"asked for the key {len(vendor.seen)} times"
     )
-    assert len(vendor.seen) <= WORKERS * (1 + plan.seconds // 30)
+    assert len(vendor.seen) <= plan.workers * (1 + plan.seconds // 30)
     assert percentile(waited, 99) <= size(30_000, P99_MS)

@@ -271,7 +271,7 @@ def test_no_forged_signature_is_believed(
 ) -> None:
     forger.beginning(seed)
 
-    for number in range(size(20_000, 1_000_000)):
+    for number in range(size(12_000, 1_000_000)):
         body, header = forger.any()
         tally.case()
         if number % 1000 == 0:
