@@ -671,6 +671,26 @@ def test_a_videosdk_that_does_not_answer_is_left_alone_for_the_rest_of_the_round
     assert len(recorder.asked) == 4
 
 
+def test_a_question_without_an_answer_now_and_then_silences_nobody(world: MemoryWorld) -> None:
+    crowd(world, 20)
+
+    class Shaky(Counting):
+        """Answers every second question."""
+
+        def listed(
+            self, room_id: str, *, session_id: str | None = None, participant_id: str | None = None
+        ) -> Iterator[Listed]:
+            odd = len(self.asked) % 2
+            self.fails = Unavailable("videosdk_unavailable", "it answered 503") if odd else None
+            return super().listed(room_id, session_id=session_id, participant_id=participant_id)
+
+    world.recorder = recorder = Shaky(world)
+
+    reconcile(world, lambda: True)
+
+    assert len(recorder.asked) == 20
+
+
 def test_a_room_that_videosdk_does_not_know_keeps_no_other_from_being_asked_about(world: MemoryWorld) -> None:
     crowd(world, 20)
     world.recorder = recorder = Counting(world, BadGateway("videosdk_refused", "VideoSDK answered 404"))

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.core import events as e
 from chalicelib.core.errors import Unavailable
-from chalicelib.core.heads import recording_head
+from chalicelib.core.heads import RecordingHead, recording_head
 from chalicelib.core.ids import Kind
 from chalicelib.core.recording import Recording
 from chalicelib.flows.ingest import ingest
@@ -320,6 +320,24 @@ def test_each_piece_of_news_costs_no_more_writes_than_it_changes(world: MemoryWo
         (2, 0),  # the list: from now on it may be settled, and all is kept
         (2, 1),  # the segment settles it
     ]
+
+
+def test_what_is_kept_already_is_not_even_offered(world: MemoryWorld) -> None:
+    # DynamoDB charges for a write that its condition refuses.
+    recording_id = played(world)
+    until_quiet(world)
+
+    class Sealed(MemoryCatalog):
+        """Nobody may knock."""
+
+        def keep_recording(self, head: RecordingHead, *, relink: bool = True) -> bool:
+            raise AssertionError(f"{head} was offered, relink={relink}")
+
+    sealed = Sealed(world.ledger)
+    vars(sealed).update(vars(world.catalog))
+    world.catalog = sealed
+
+    settle(world, [recording_subject(recording_id)])
 
 
 def test_a_head_that_was_never_kept_is_caught_up_with_by_the_schedule(world: MemoryWorld) -> None:
