@@ -6,7 +6,7 @@ Law: no call is begun, repeated or listened to beyond the invocation's deadline,
 import io
 import socket
 from collections.abc import Callable, Mapping
-from http.client import HTTPResponse
+from http.client import HTTPResponse, IncompleteRead
 from typing import Any
 
 from botocore.awsrequest import AWSHTTPConnection, AWSHTTPSConnection
@@ -86,6 +86,14 @@ class _Answer(HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
         self.fp = io.BufferedReader(_InTime(sock))
+
+    def read(self, amt: int | None = None) -> bytes:
+        """As much of the body; botocore would take one that breaks off for a whole one, and half a page of
+        JSON for an empty one."""
+        told = super().read(amt)
+        if amt and not told and self.length:
+            raise IncompleteRead(told, self.length)
+        return told
 
 
 # There is no other door to botocore's sockets, and its time-outs begin anew with every byte.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError  # botocore lets it through where an error's body breaks off
 
 from chalicelib.core.errors import NotFound, Unavailable
 from chalicelib.core.ids import file_name
@@ -111,7 +112,7 @@ class _Upload:
                 self._put(data + bytes(self._first))
             else:
                 self._finish(data)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, HTTPError) as error:
             self.abandon()
             if _code(error) not in _THERE:
                 raise Unavailable(
@@ -193,5 +194,5 @@ class _Failures:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if _code(error) in self.known:
             return
-        if isinstance(error, ClientError | BotoCoreError):
+        if isinstance(error, ClientError | BotoCoreError | HTTPError):
             raise Unavailable("bucket_unavailable", "S3 can not be reached; try again") from error

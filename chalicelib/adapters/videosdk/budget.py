@@ -2,7 +2,7 @@
 
 from threading import Lock
 
-BURST = 5.0
+BURST = 3.0
 EARNED = 0.08  # by each call that is sent for the first time
 
 
