@@ -24,6 +24,7 @@ from chalicelib.adapters.videosdk.api import Api, Clock, Limits
 from chalicelib.adapters.videosdk.wire import LEAST_S
 from chalicelib.core import events as e
 from chalicelib.core.errors import TracklaneError, Unavailable
+from chalicelib.ports import Accepted, Declined
 from tests.adapters import vendor as v
 from tests.tally import Tally
 
@@ -78,8 +79,8 @@ ACTS: dict[str, v.Act] = {
     "a hang-up": v.reset(),
     "a hang-up in the head": v.reset(HEAD),
     "a hang-up in the body": v.reset(FORTY + b"half"),
-    "a body cut off": v.promised(200, 10_000, b'{"data"'),
-    "a gigabyte": v.endless(),
+    "a body cut off": _bytes(FORTY + b'{"data"', lambda _: False),
+    "a gigabyte": _bytes(HEAD + b"Content-Length: 1073741824\r\n\r\n", _over_and_over(b" " * 65536, 0.0)),
     "a gigabyte of an error": v.endless(500),
     "come back in an hour": v.answer(429, "slow down", Retry_After=HOUR),
     "be back in an hour": v.answer(503, "down", Retry_After=HOUR),
@@ -216,7 +217,7 @@ def _send(url: str) -> None:
     SqsWork(_client("sqs", url), "b", f"{url}/1/ingest", f"{url}/1/render").ingest(["k"])
 
 
-AWS_ASKED = (_put, _read, _get, _under, _send)
+AWS_ASKED: tuple[Callable[[str], None], ...] = (_put, _read, _get, _under, _send)
 
 
 THROTTLED = v.answer(
@@ -225,33 +226,57 @@ THROTTLED = v.answer(
 AWS_ACTS = {**ACTS, "throttled for an hour": THROTTLED}
 
 
+type Call = tuple[Callable[[str], None], str]
+# S3 says how long an object is: it sends none in chunks.
+AWS_CALLS: list[Call] = [
+    (ask, name) for name in AWS_ACTS for ask in AWS_ASKED if ask is not _get or "chunk" not in name
+]
+
+
+def _outcome(call: Call) -> tuple[float, str]:
+    """By how many seconds a call outlasted the invocation, and what foreign thing it raised."""
+    ask, name = call
+    foreign = ""
+    with v.Vendor(AWS_ACTS[name]) as server:
+        try:
+            ask(server.url)
+        except TracklaneError:
+            pass
+        except Exception as error:
+            foreign = repr(error)
+    return -INVOCATION.left_s(), foreign
+
+
 @pytest.mark.invariant(20, "no call to AWS outlasts the invocation, however it is answered")
 def test_aws_is_never_waited_for_beyond_the_end(tally: Tally) -> None:
-    told_by_s3 = {name for name in AWS_ACTS if "chunk" not in name}  # S3 says how long an object is
-    calls = [(ask, name) for name in AWS_ACTS for ask in AWS_ASKED if ask is not _get or name in told_by_s3]
-
-    def fault(ask: Callable[[str], None], name: str) -> str | None:
-        told = "nothing"
-        with v.Vendor(AWS_ACTS[name]) as server:
-            try:
-                ask(server.url)
-            except TracklaneError:
-                pass
-            except Exception as foreign:
-                told = repr(foreign)
-        over_s = -INVOCATION.left_s()
-        if over_s > SLACK_S:
-            return f"{ask.__name__} of {name}: {over_s:.2f} s late"
-        return None if told == "nothing" else f"{ask.__name__} of {name}: {told}"
-
     for ask in AWS_ASKED:
         with v.Vendor(v.answer(403, {})) as server, suppress(TracklaneError):
             ask(server.url)  # botocore reads its models once, which takes longer than any call
-    with invocation(aws.CONNECT_S + ANSWER_S + 1.0), ThreadPoolExecutor(len(calls)) as pool:
-        for found in pool.map(lambda call: fault(*call), calls):
-            tally.case()
-            if found:
-                tally.violation(found)
+
+    late = AWS_CALLS
+    for _ in range(3):  # a machine may be busy for a moment; who is late three times hangs
+        with invocation(aws.CONNECT_S + ANSWER_S + 1.0), ThreadPoolExecutor(len(AWS_CALLS)) as pool:
+            outcomes = dict(zip(late, pool.map(_outcome, late), strict=True))
+        late = [call for call, (over_s, _) in outcomes.items() if over_s > SLACK_S]
+        tally.case(len(outcomes))
+        for (ask, name), (_, foreign) in outcomes.items():
+            if foreign:
+                tally.violation(f"{ask.__name__} of {name}: {foreign}")
+    for ask, name in late:
+        tally.violation(f"{ask.__name__} of {name} was late")
+
+
+def test_videosdk_is_not_asked_what_could_not_be_heard_or_written_down() -> None:
+    with v.Vendor(v.answer(200, "track recording started successfully.")) as server:
+        for left_s, said in (
+            (LEAST_S + SHORT.connect_s - 0.1, Declined),
+            (LEAST_S + SHORT.connect_s, Accepted),
+        ):
+            api = Api(
+                server.url, lambda: ("key", SECRET), limits=SHORT, left_s=itertools.repeat(left_s).__next__
+            )
+            assert isinstance(_start(api), said)
+            assert len(server.seen) == (said is Accepted)
 
 
 def test_half_an_answer_is_none() -> None:
