@@ -116,7 +116,7 @@ class DynamoLeases:
 
 def _done(lease: Lease, *, news: bool) -> Item:
     values = {"epoch": lease.epoch, "done": news}
-    return _update(lease.target, "SET done = :done REMOVE mark, reason, #until", _MINE, values)
+    return _update(lease.target, "SET done = :done REMOVE mark, reason", _MINE, values)
 
 
 def _update(target: str, expression: str, condition: str, values: dict[str, Any]) -> Item:
