@@ -19,7 +19,7 @@ from chalicelib.flows.render import render as render_step
 from chalicelib.flows.settle import settle as settle_subjects
 from chalicelib.flows.sweep import sweep as sweep_buckets
 from chalicelib.routes import authorizer, openapi, pages, recordings, sessions, webhooks
-from chalicelib.routes.batch import each
+from chalicelib.routes.batch import all_of, each
 
 app = Chalice(app_name="tracklane", configure_logs=False)
 for blueprint in (authorizer, openapi, pages, recordings, sessions, webhooks):
@@ -50,8 +50,7 @@ def ingest(event: SQSEvent) -> dict[str, Any]:
     world = wiring.world()
 
     def process(body: str) -> None:
-        for told in appeared(body):
-            ingest_object(world, told)
+        all_of(appeared(body), lambda told: ingest_object(world, told))
 
     return each(event, process, world.queue(world.config.ingest_queue_url))
 

@@ -7,7 +7,7 @@ enough.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from chalice.app import SQSEvent, SQSRecord
@@ -36,6 +36,19 @@ def each(event: SQSEvent, do: Callable[[str], object], queue: Queue) -> dict[str
                 _come_back(record, fault, queue)
                 failed.append(record.to_dict()["messageId"])
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def all_of[Told](things: Iterable[Told], do: Callable[[Told], object]) -> None:
+    """Do it for each thing that one message tells of. Of their faults, one that may pass is raised before
+    one that will not: a message is buried when there is nothing left in it to wait for."""
+    faults = []
+    for thing in things:
+        try:
+            do(thing)
+        except Exception as fault:
+            faults.append(fault)
+    if faults:
+        raise min(faults, key=lambda fault: isinstance(fault, Refused))
 
 
 def _tell(record: SQSRecord, fault: Exception) -> None:

@@ -9,7 +9,7 @@ from chalice.app import SQSEvent
 
 from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.core.work import Busy, GivenUp, LeaseLost, TryFailed
-from chalicelib.routes.batch import each
+from chalicelib.routes.batch import all_of, each
 
 REFUSAL = Invalid("unknown_message", "the message tells of no object", "body", "one that does")
 OUTAGE = Unavailable("bucket_unavailable", "S3 can not be reached; try again")
@@ -173,3 +173,32 @@ def test_what_can_not_be_buried_stays_for_its_queue_to_move() -> None:
 
 def test_a_message_whose_return_can_not_be_hastened_returns_all_the_same() -> None:
     assert met(OUTAGE, 1, Listening(down={"hide"})) == BACK
+
+
+SEVERAL: dict[str, tuple[list[Exception], type[Exception] | None]] = {
+    "none": ([], None),
+    "one that may pass": ([OUTAGE], Unavailable),
+    "one that will not": ([GIVEN_UP], GivenUp),
+    "one that may pass and one that will not": ([GIVEN_UP, BUSY, REFUSAL], Busy),
+}
+
+
+@pytest.mark.parametrize(("faults", "raised"), list(SEVERAL.values()), ids=list(SEVERAL))
+def test_all_that_one_message_tells_of_is_tried_before_it_is_given_up(
+    faults: list[Exception], raised: type[Exception] | None
+) -> None:
+    things = ["good", *(f"bad {number}" for number in range(len(faults))), "better"]
+    by_name = dict(zip(things[1:], faults, strict=False))
+    done: list[str] = []
+
+    def do(thing: str) -> None:
+        done.append(thing)
+        raising(by_name)(thing)
+
+    if raised is None:
+        all_of(things, do)
+    else:
+        with pytest.raises(raised):
+            all_of(things, do)
+
+    assert done == things
