@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.events import OddHeard
+from chalicelib.core.events import OddHeard, to_record
 from tests.adapters import vendor as v
 from tests.reliability.receiver import SIGNATURE, Answer, Item, Receiver, receiving, token
 from tests.tally import Tally
@@ -191,6 +191,7 @@ class Watch:
         if len(facts) != self.news:
             self.tally.violation(f"{self.news} were news and {len(facts)} are there")
         for fact in facts:
+            json.dumps(to_record(fact), ensure_ascii=False).encode()  # no half characters
             if isinstance(fact, OddHeard) and fact.body_sha256 not in self.sent:
                 self.tally.violation(f"nobody said this: {fact}")
         self.receiver.empty()
