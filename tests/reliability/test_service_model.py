@@ -303,6 +303,15 @@ class Service(RuleBasedStateMachine):
         left = iter([True] * pieces)
         sweep(self.world, lambda: next(left, False))
 
+    @rule(minutes=st.integers(1, 20))
+    @survived
+    def minutes_pass(self, minutes: int) -> None:
+        """As they mostly do: queues run dry and the schedule runs."""
+        for minute in range(1, minutes + 1):
+            self.world.pass_time(MINUTE_MS)
+            reconcile(self.world, lambda: True, hurried=minute % 5 != 0)
+            self._run_dry()
+
     @rule()
     @survived
     def a_day_passes(self) -> None:
@@ -521,6 +530,18 @@ def one_thread_at_a_time() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """A broken door would be told of a thousand times; whoever comes after us wants to hear again."""
+    log = logging.getLogger("tracklane")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
 def lived(service: type[Service], runs: int, seed: int, phases: Sequence[Phase_] = tuple(Phase_)) -> None:
     """So many runs of fifty steps."""
     how = settings(
@@ -533,8 +554,7 @@ def lived(service: type[Service], runs: int, seed: int, phases: Sequence[Phase_]
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    logging.getLogger("tracklane").setLevel(logging.CRITICAL)
-    with one_thread_at_a_time():
+    with quiet(), one_thread_at_a_time():
         hypothesis.seed(seed)(get_state_machine_test(service, settings=how))()
 
 
