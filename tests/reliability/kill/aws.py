@@ -96,6 +96,14 @@ class Aws:
         found: list[dict[str, Any]] = self.s3.list_multipart_uploads(Bucket=OUTPUT).get("Uploads", [])
         return found
 
+    def letters(self) -> list[dict[str, Any]]:
+        """The dead letters; they stay."""
+        asked = {"MaxNumberOfMessages": 10, "VisibilityTimeout": 0, "MessageAttributeNames": ["All"]}
+        found: list[dict[str, Any]] = self.sqs.receive_message(QueueUrl=self.queue("dead"), **asked).get(
+            "Messages", []
+        )
+        return found
+
     def age(self) -> None:
         """A day goes by in the output bucket: its lifecycle rule ends the uploads that nobody ended."""
         (rule,) = _TEMPLATE["OutputBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]

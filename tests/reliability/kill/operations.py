@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 from chalice.app import SQSEvent
 
 from chalicelib.core.ids import Kind
@@ -21,6 +22,7 @@ from chalicelib.flows.settle import settle as settle_subjects
 from chalicelib.flows.sweep import sweep as sweep_buckets
 from chalicelib.routes.batch import each
 from chalicelib.wiring import AwsWorld
+from ops.redrive import Redrive
 
 logging.disable(logging.ERROR)
 
@@ -74,6 +76,18 @@ def sweep(world: AwsWorld) -> Any:
     return sweep_buckets(world, lambda: True)
 
 
+def redrive(world: AwsWorld) -> Any:
+    """`make redrive`. SQS's clock can not be moved: what it hides of the dead letters is back in a second."""
+    sqs = boto3.client("sqs")
+    sqs.meta.events.register("provide-client-params.sqs.ReceiveMessage", _hide_briefly)
+    queues = world.config.dead_letter_queue_url, world.config.ingest_queue_url
+    return Redrive(sqs, None, None, *queues, "settle", world.ledger, world.leases, "the operator").run()
+
+
+def _hide_briefly(params: dict[str, Any], **_: Any) -> None:
+    params["VisibilityTimeout"] = 1
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
-    one.__name__: one for one in (start, stop, webhook, ingest, render, settle, reconcile, sweep)
+    one.__name__: one for one in (start, stop, webhook, ingest, render, settle, reconcile, sweep, redrive)
 }

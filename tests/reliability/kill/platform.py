@@ -13,7 +13,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,14 @@ KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 @dataclass(frozen=True)
 class Ran:
-    """What became of an operation."""
+    """What became of an operation. `told` is what it was told to do."""
 
     pid: int
     state: str
     points: tuple[str, ...]
     answer: Any = None
     error: str | None = None
+    told: dict[str, Any] = field(default_factory=dict)
 
     @property
     def died(self) -> bool:
@@ -77,11 +78,12 @@ class Worker:
         """One operation; in a process of its own unless `struck` is None."""
         asked = {"operation": operation, "world": world, "told": told, "alone": struck is not None}
         at, signs = [s.at for s in struck or ()], {s.sign for s in struck or ()}
-        return self._ask(asked | {"at": at, "signal": min(signs, default="SIGKILL")})
+        ran = self._ask(asked | {"at": at, "signal": min(signs, default="SIGKILL")})
+        return replace(ran, told=told)
 
-    def resume(self, pid: int) -> Ran:
-        """A stopped one goes on."""
-        return self._ask({"resume": pid})
+    def resume(self, pid: int, sign: str = "SIGCONT") -> Ran:
+        """A stopped one goes on, or ends."""
+        return self._ask({"resume": pid, "signal": sign})
 
     def close(self) -> None:
         """End it."""
@@ -132,7 +134,8 @@ class Stage:
     """All of it together. `strikes` are still to come, `runs` are those that were.
 
     `lost` are webhook types that VideoSDK's sender loses; `silent` has the bucket tell nobody of its objects;
-    `overwritten` has a file delivered anew, and other, once a function died over it.
+    `overwritten` has a file delivered anew, and other, once a function died over it; `film` is what every
+    file holds; `cursed` are an operation and a file over which each of its tries dies.
     """
 
     aws: aws.Aws
@@ -141,23 +144,29 @@ class Stage:
     worker: Worker
     clock: Clock
     strikes: list[Strike] = field(default_factory=list)
-    world: str = "sound"
+    world: str = "Sound"
     counting: bool = False
     lost: frozenset[str] = frozenset()
     silent: bool = False
     overwritten: bool = False
+    film: bytes | None = None
+    cursed: tuple[str, str] | None = None
     runs: list[tuple[str, Ran]] = field(default_factory=list)
     acked: list[dict[str, str]] = field(default_factory=list)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+    asleep: list[int] = field(default_factory=list)
     _settled: set[str] = field(default_factory=set)
     _counts: Counter[str] = field(default_factory=Counter)
 
     def anew(self, *strikes: Strike, **more: Any) -> None:
         """Another story, on an empty stage."""
+        while self.asleep:
+            self.worker.resume(self.asleep.pop(), "SIGKILL")
         self.aws.anew()
+        self.clock.ahead_ms = 0  # S3 stamps its objects by the machine's clock
         self.strikes = list(strikes)
-        for name in ("world", "counting", "lost", "silent", "overwritten"):
+        for name in ("world", "counting", "lost", "silent", "overwritten", "film", "cursed"):
             setattr(self, name, more.get(name, getattr(type(self), name)))
         for told in (self.runs, self.acked, self.facts, self.broken, self._settled, self._counts):
             told.clear()
@@ -168,13 +177,24 @@ class Stage:
     def run(self, operation: str, **told: Any) -> Ran:
         """Run it, struck where the plan says so."""
         self._counts[operation] += 1
-        struck = [s for s in self.strikes if (s.operation, s.nth) == (operation, self._counts[operation])]
+        nth = self._counts[operation]
+        struck = [s for s in self.strikes if (s.operation, s.nth) == (operation, nth)]
+        if self.cursed and self.cursed[0] == operation and self.cursed[1] in json.dumps(told):
+            struck = [Strike(operation, nth, "before s3.PutObject")]
         alone = struck if struck or self.counting else None
         ran = self.worker.run(operation, told, self.world, alone)
         self.runs.append((operation, ran))
         if ran.died:
             self.look()
+        if ran.state == "stopped":
+            self.asleep.append(ran.pid)
         return ran
+
+    def wake(self) -> None:
+        """Whoever was stopped goes on, the last one first: it has the most to say."""
+        while self.asleep:
+            self.worker.resume(self.asleep.pop())
+            self.drain()
 
     def look(self) -> None:
         """Read the table. What is in the ledger may never change or go again."""
@@ -243,10 +263,14 @@ class Stage:
     def _overwrite(self, message: dict[str, Any]) -> None:
         key = json.loads(message["Body"])["detail"]["object"]["key"]
         body = self.aws.s3.get_object(Bucket=aws.INBOX, Key=key)["Body"].read()
-        self.put(key, body + bytes.fromhex("ec80"))  # Void, of no length: other bytes that say the same
+        self._deliver(key, body + bytes.fromhex("ec80"))  # Void, of no length: other bytes that say the same
 
     def put(self, key: str, body: bytes) -> None:
-        """VideoSDK delivers a file, and the bucket tells of it."""
+        """VideoSDK delivers a file."""
+        self._deliver(key, self.film or body)
+
+    def _deliver(self, key: str, body: bytes) -> None:
+        """The bucket tells of what comes."""
         self.aws.s3.put_object(Bucket=aws.INBOX, Key=key, Body=body)
         told = {"bucket": {"name": aws.INBOX}, "object": {"key": key}}
         event = {"source": "aws.s3", "detail-type": "Object Created", "detail": told}

@@ -1,8 +1,10 @@
 """A recording's life, told through the platform: an app, a meeting, and whatever strikes on the way."""
 
 import itertools
+import time
 from dataclasses import dataclass, replace
 from operator import methodcaller
+from typing import Any
 
 from chalicelib.core import events as e
 from chalicelib.core.recording import Recording
@@ -98,9 +100,9 @@ class App:
         return f"key-{next(self._keys)}"
 
 
-def plain(stage: Stage, again: str = "same key") -> App:
-    """Start, three seconds of a meeting, stop."""
-    app = App(stage, again)
+def lived(stage: Stage, again: str, kinds: tuple[str, ...] = KINDS) -> App:
+    """Start, three seconds of a meeting, stop, and all that follows until nothing is awaited."""
+    app = App(stage, again, kinds)
     meet(stage, app.room_id, app.kinds)
     app.start()
     stage.pass_time(3_000)
@@ -117,16 +119,15 @@ def meet(stage: Stage, room_id: str, kinds: tuple[str, ...]) -> None:
 
 
 def rest(stage: Stage) -> None:
-    """The schedules run until nothing is awaited any more and nothing is left to be swept."""
+    """The schedule runs until nothing is awaited any more."""
     for _ in range(PASSES):
         stage.pass_by()
         if all(r.verdict.settled for r in stage.recordings()):
-            break
-    sweep(stage)
+            return
 
 
 def sweep(stage: Stage) -> None:
-    """A day goes by. Who dies over the sweep leaves it to the next day."""
+    """A day goes by, and nothing is left to be swept. Who dies over the sweep leaves it to the next day."""
     ran = None
     while ran is None or ran.died:
         stage.pass_time(DAY_MS + MINUTE_MS)
@@ -137,36 +138,51 @@ def sweep(stage: Stage) -> None:
 
 @dataclass(frozen=True)
 class Scene:
-    """The same story under other circumstances; `first` are strikes that belong to them."""
+    """The same story under other circumstances. `first` are strikes that belong to them, `struck` the
+    operations that differ from when all is well."""
 
     name: str
     lost: frozenset[str] = frozenset()
     silent: bool = False
     overwritten: bool = False
+    cursed: tuple[str, str] | None = None
+    kinds: tuple[str, ...] = KINDS
+    struck: tuple[str, ...] = ()
     first: tuple[Strike, ...] = ()
     again: tuple[str, ...] = ("same key", "another key", "later")
 
-    def play(self, stage: Stage, *strikes: Strike, again: str | None = None, counting: bool = False) -> App:
-        """Tell it, with more strikes."""
-        told = {name: getattr(self, name) for name in ("lost", "silent", "overwritten")}
-        stage.anew(*self.first, *strikes, counting=counting, **told)
-        return plain(stage, again or self.again[0])
+    def play(self, stage: Stage, *strikes: Strike, again: str | None = None, **more: Any) -> App:
+        """Tell it with more strikes, up to where nothing is awaited; `more` is set on the stage."""
+        told = {name: getattr(self, name) for name in ("lost", "silent", "overwritten", "cursed")}
+        stage.anew(*self.first, *strikes, **told, **more)
+        app = lived(stage, again or self.again[0], self.kinds)
+        if self.cursed:
+            stage.cursed = None
+            redrive(stage)
+        return app
+
+
+def redrive(stage: Stage) -> None:
+    """The operator has what was given up done again; who dies over it begins again."""
+    while stage.run("redrive").died:
+        time.sleep(1.1)
+    stage.drain()
+    rest(stage)
 
 
 def scenes() -> list[Scene]:
     """Undisturbed but for what the name says."""
+    deaf = Scene("nobody tells us anything", frozenset(HEARD), True, struck=("reconcile", "ingest", "settle"))
+    lonely = replace(deaf, struck=("reconcile", "stop"), again=("later",))
     unsent, unanswered = Strike("start", 1, "before POST start"), Strike("start", 1, "after POST start")
-    deaf = Scene("nobody tells us anything", frozenset(HEARD), silent=True)
+    stored, unstopped = Strike("ingest", 1, "after s3.PutObject"), Strike("stop", 1, "before POST stop")
     return [
         Scene("all is well"),
-        Scene("a file comes anew", overwritten=True, first=(Strike("ingest", 1, "after s3.PutObject"),)),
+        Scene("a file comes anew", overwritten=True, struck=("ingest", "sweep"), first=(stored,)),
         deaf,
-        Scene("a start was never sent", first=(unsent,), again=("later",)),
-        replace(deaf, name="a start was never answered", first=(unanswered,), again=("later",)),
-        replace(
-            deaf,
-            name="a stop was never sent",
-            first=(Strike("stop", 1, "before POST stop"),),
-            again=("later",),
-        ),
+        Scene("a start was never sent", struck=("reconcile", "start"), first=(unsent,), again=("later",)),
+        replace(lonely, name="a start was never answered", first=(unanswered,)),
+        replace(lonely, name="a stop was never sent", first=(unstopped,)),
+        Scene("a file kills its workers", cursed=("ingest", ".webm"), struck=("ingest", "redrive")),
+        Scene("a picture kills its workers", cursed=("render", ".webm"), struck=("render", "redrive")),
     ]

@@ -36,7 +36,7 @@ def main(clock: Path) -> None:
     for line in sys.stdin:
         order = json.loads(line)
         if "resume" in order:
-            answer = zygote.resume(order["resume"])
+            answer = zygote.resume(order["resume"], signal.Signals[order["signal"]])
         else:
             answer = zygote.run(order) if order["alone"] else steady.run(order)
         print(json.dumps(answer), flush=True)
@@ -88,9 +88,9 @@ class Zygote:
         self._notes[pid] = note
         return self._outcome(pid)
 
-    def resume(self, pid: int) -> dict[str, Any]:
-        """A stopped one goes on."""
-        os.kill(pid, signal.SIGCONT)
+    def resume(self, pid: int, sign: signal.Signals) -> dict[str, Any]:
+        """A stopped one goes on, or ends."""
+        os.kill(pid, sign)
         return self._outcome(pid)
 
     def _outcome(self, pid: int) -> dict[str, Any]:

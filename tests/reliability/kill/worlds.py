@@ -1,9 +1,19 @@
-"""The deployed world with a clock that can be moved, and worlds that are broken on purpose."""
+"""The deployed world with a clock that can be moved, and worlds that are broken, to see that it shows."""
 
+import secrets
 from collections.abc import Callable
-from typing import Self
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self, cast
 
+from chalicelib.adapters import dynamodb_items as items
+from chalicelib.adapters.dynamodb import DynamoLedger
+from chalicelib.adapters.dynamodb_work import DynamoLeases
+from chalicelib.adapters.s3 import S3Shelf
 from chalicelib.config import Config
+from chalicelib.core.events import Event
+from chalicelib.core.work import Lease
+from chalicelib.ports import Leases, Ledger, Shelf, Writing
 from chalicelib.wiring import AwsWorld
 
 CLIENTS = ["ledger", "catalog", "leases", "recorder", "post", "inbox", "shelf", "bell", "work", "secrets"]
@@ -27,4 +37,84 @@ class Sound(AwsWorld):
         return self
 
 
-WORLDS: dict[str, type[Sound]] = {"sound": Sound}
+# --- broken on purpose ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Overwriting(DynamoLedger):
+    def append(self, subject: str, event: Event) -> bool:
+        self.client.put_item(TableName=self.table, Item=items.fact_item(subject, event))
+        return True
+
+
+class Overwriting(Sound):
+    """Facts are written without asking whether they are there."""
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Without the condition."""
+        sound = cast("DynamoLedger", super().ledger)
+        return _Overwriting(sound.client, sound.table)
+
+
+@dataclass(frozen=True)
+class _Scattering(S3Shelf):
+    def write(self, key: str, content_type: str) -> Writing:
+        return super().write(f"{key}.{secrets.token_hex(4)}", content_type)
+
+
+class Scattering(Sound):
+    """Every try writes under another key."""
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """With keys of chance."""
+        sound = cast("S3Shelf", super().shelf)
+        return _Scattering(sound.client, sound.bucket, sound.url_seconds)
+
+
+@dataclass(frozen=True)
+class _InTwo(DynamoLeases):
+    def commit(self, lease: Lease, subject: str, fact: Event) -> bool:
+        self._done(lease)
+        return DynamoLedger(self.client, self.table).append(subject, fact)
+
+    def _done(self, lease: Lease) -> None:
+        told = {
+            "UpdateExpression": "SET done = :done",
+            "ExpressionAttributeValues": {":done": {"BOOL": True}},
+        }
+        self.client.update_item(TableName=self.table, Key=items.work_key(lease.target), **told)
+
+
+class InTwo(Sound):
+    """Work is written off first and its fact written down second, in two writes."""
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Without the transaction."""
+        sound = cast("DynamoLeases", super().leases)
+        return _InTwo(sound.client, sound.table)
+
+
+@dataclass(frozen=True)
+class _Unfenced(_InTwo):
+    def commit(self, lease: Lease, subject: str, fact: Event) -> bool:
+        news = DynamoLedger(self.client, self.table).append(subject, fact)
+        self._done(lease)
+        return news
+
+
+class Unfenced(Sound):
+    """Who had the lease once may commit for ever."""
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Without the epoch."""
+        sound = cast("DynamoLeases", super().leases)
+        return _Unfenced(sound.client, sound.table)
+
+
+WORLDS: dict[str, type[Sound]] = {
+    world.__name__: world for world in (Sound, Overwriting, Scattering, InTwo, Unfenced)
+}
