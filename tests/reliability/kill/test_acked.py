@@ -165,7 +165,7 @@ def test_what_was_acknowledged_is_there(
 def test_who_answers_before_it_writes_is_caught(stage: Stage, tmp_path: Path) -> None:
     stage.anew()
     with handlers(stage.aws, tmp_path, "hasty") as path:
-        load = Load(path, 200, 60, seed=1, lives=5)
+        load = Load(path, 60, 60, seed=1, lives=4)
         load.run()
 
     assert lost(stage.aws, load.acked)

@@ -6,7 +6,7 @@ from tests.media.live import OPUS, live, opus
 from tests.reliability.kill.oracle import End, faults
 from tests.reliability.kill.platform import Stage, Strike
 from tests.reliability.kill.stories import scenes, sweep
-from tests.reliability.kill.test_zombies import COMES_ANEW, Sleep, usual, woken
+from tests.reliability.kill.test_zombies import COMES_ANEW, Sleep, woken
 
 pytestmark = pytest.mark.slow
 
@@ -32,8 +32,7 @@ SOUND = End({"SegmentStored": 1, "ArtifactMade": 1}, True, (), (), {"repaired": 
 
 def test_a_world_without_the_fence_is_caught_by_a_zombie(stage: Stage) -> None:
     body = live(OPUS, opus())
-    end, _ = usual(stage, COMES_ANEW, body)
     late = Strike("ingest", 1, "after s3.PutObject", "SIGSTOP")
     sleep = Sleep(COMES_ANEW, (late,), body, swept=True)
 
-    assert any("a stale commit" in wrong for wrong in woken(stage, sleep, end, "Unfenced"))
+    assert any("a stale commit" in wrong for wrong in woken(stage, sleep, SOUND, "Unfenced"))

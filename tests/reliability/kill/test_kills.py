@@ -87,7 +87,7 @@ def test_a_kill_at_any_point_loses_and_doubles_nothing(
     chance = random.Random(seed)
     others = (Usual.of(stage, scene) for scene in scenes()[1 : size(1, 1000)])
     for expected in (usual, *others):
-        for case in chance.sample(expected.cases, min(size(6, 100_000), len(expected.cases))):
+        for case in chance.sample(expected.cases, min(size(4, 100_000), len(expected.cases))):
             fell = tried(stage, case, expected, tally)
             tally.case(fell)
             if fell != 1:
