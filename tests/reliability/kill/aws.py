@@ -40,7 +40,7 @@ class Aws:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.dynamodb, self.s3, self.sqs = (self._client(name) for name in ("dynamodb", "s3", "sqs"))
-        self._secrets = self._client("secretsmanager")
+        self._secrets, self._events = self._client("secretsmanager"), self._client("events")
         self._http = requests.Session()
         self._http.trust_env = False
 
@@ -54,9 +54,16 @@ class Aws:
             self.s3.create_bucket(Bucket=bucket)
         for name, value in _SECRETS.items():
             self._secrets.create_secret(Name=name, SecretString=value)
-        self.sqs.create_queue(QueueName="dead")
+        for name in ("dead", "bell"):
+            self.sqs.create_queue(QueueName=name)
         for name in QUEUES:
             self.sqs.create_queue(QueueName=name, Attributes=_queue(name))
+
+    def listen(self) -> None:
+        """From here on what is told to other systems waits in the queue `bell`."""
+        self._events.put_rule(Name="bell", EventPattern=json.dumps({"source": ["tracklane"]}))
+        target = {"Id": "bell", "Arn": f"arn:aws:sqs:{REGION}:{_ACCOUNT}:bell"}
+        self._events.put_targets(Rule="bell", Targets=[target])
 
     def environment(self, videosdk: str) -> dict[str, str]:
         """What the template tells each function."""
@@ -96,12 +103,11 @@ class Aws:
         found: list[dict[str, Any]] = self.s3.list_multipart_uploads(Bucket=OUTPUT).get("Uploads", [])
         return found
 
-    def letters(self) -> list[dict[str, Any]]:
-        """The dead letters; they stay."""
+    def letters(self, queue: str = "dead") -> list[dict[str, Any]]:
+        """The first messages of a queue; they stay in it."""
         asked = {"MaxNumberOfMessages": 10, "VisibilityTimeout": 0, "MessageAttributeNames": ["All"]}
-        found: list[dict[str, Any]] = self.sqs.receive_message(QueueUrl=self.queue("dead"), **asked).get(
-            "Messages", []
-        )
+        answer = self.sqs.receive_message(QueueUrl=self.queue(queue), **asked)
+        found: list[dict[str, Any]] = answer.get("Messages", [])
         return found
 
     def age(self) -> None:

@@ -97,14 +97,17 @@ def _objects(stage: Stage, _: App, recordings: list[Recording]) -> Iterator[str]
 
 def _manifest(stage: Stage, _: App, __: list[Recording]) -> Iterator[str]:
     heads = [i for i in stage.aws.items() if i["sk"]["S"] == "head" and i["pk"]["S"].startswith("session#")]
+    rung = {json.loads(told["Body"])["detail"]["manifestKey"] for told in stage.aws.letters("bell")}
     for head in heads:
-        key = json.loads(head["told"]["S"])["manifest_key"] if "told" in head else ""
+        key = json.loads(head["told"]["S"])["manifest_key"]
         if key not in stage.aws.objects():
             yield f"the session's head names no manifest that is there: {key!r}"
             continue
         body = stage.aws.s3.get_object(Bucket=aws.OUTPUT, Key=key)["Body"].read()
         if not json.loads(body)["verdict"]["settled"]:
             yield "the session's manifest is not of its end"
+        if key not in rung:
+            yield "nobody was told of the session's manifest"
     if not heads:
         yield "the session has no head"
 

@@ -164,6 +164,7 @@ class Stage:
         while self.asleep:
             self.worker.resume(self.asleep.pop(), "SIGKILL")
         self.aws.anew()
+        self.aws.listen()
         self.clock.ahead_ms = 0  # S3 stamps its objects by the machine's clock
         self.strikes = list(strikes)
         for name in ("world", "counting", "lost", "silent", "overwritten", "film", "cursed"):
