@@ -17,7 +17,7 @@ Meetings are played through its control (JSON in, JSON out, no token). `client.M
 | `POST …/unmute`, `POST …/mute` | `{participantId, kind}` | microphone, camera or share goes on, off |
 | `POST …/fail` | `{participantId, kind}` | a running recording breaks down: webhook `failed` |
 | `POST …/advance` | `{ms}` | the room's clock jumps ahead and stays ahead |
-| `POST …/hold` | | the room's clock stands still; only `advance` moves it |
+| `POST …/hold` | `{agoMs?}` | the room's clock stands still, perhaps some time ago; only `advance` moves it |
 | `POST …/end` | | everybody goes, the session is over |
 | `PUT …/webhook` | `{url}` | where joined, left, session started and ended are told; null for nowhere |
 | `GET /simulation/rooms/{roomId}` | | the room; all of the above answer with it as well |

@@ -45,9 +45,9 @@ class Meeting:
         """Let this much of the meeting go by at once."""
         self._ask("POST", "/advance", ms=ms)
 
-    def hold(self) -> None:
-        """From here on time passes only by `advance`."""
-        self._ask("POST", "/hold")
+    def hold(self, ago_ms: int = 0) -> None:
+        """From here on time passes only by `advance`; the meeting may be one of a while ago."""
+        self._ask("POST", "/hold", agoMs=ago_ms)
 
     def end(self) -> None:
         """Everybody goes and the session is over."""

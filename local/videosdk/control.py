@@ -52,15 +52,13 @@ class Control:
 
     def advance(self, asked: Asked) -> Any:
         """The room's clock jumps ahead."""
-        ms = asked.get("ms")
-        if not isinstance(ms, int) or ms < 0:
-            raise Refusal(400, "ms has to be a whole number of milliseconds, at least 0")
-        self._sim.meetings.room(asked["room_id"]).ahead_ms += ms
+        self._sim.meetings.room(asked["room_id"]).ahead_ms += _length_ms("ms", asked.get("ms"))
         return self._sim.seen(asked["room_id"])
 
     def hold(self, asked: Asked) -> Any:
-        """The room's clock stands still until it is advanced."""
-        self._sim.meetings.hold(self._sim.meetings.room(asked["room_id"]))
+        """The room's clock stands still until it is advanced, perhaps some time ago."""
+        ago_ms = _length_ms("agoMs", asked.get("agoMs", 0))
+        self._sim.meetings.hold(self._sim.meetings.room(asked["room_id"]), ago_ms)
         return self._sim.seen(asked["room_id"])
 
     def end(self, asked: Asked) -> Any:
@@ -127,6 +125,12 @@ ACTS: tuple[tuple[str, str, Act], ...] = (
     ("DELETE", "/simulation/faults", Control.disarm),
     ("GET", "/simulation/webhooks", Control.webhooks),
 )
+
+
+def _length_ms(name: str, told: Any) -> int:
+    if not isinstance(told, int) or told < 0:
+        raise Refusal(400, f"{name} has to be a whole number of milliseconds, at least 0")
+    return told
 
 
 def _track(asked: Asked) -> tuple[str, str, str]:

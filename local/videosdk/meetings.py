@@ -182,10 +182,10 @@ class Meetings:
         """The room's clock, epoch milliseconds."""
         return (self._now() if room.held_at is None else room.held_at) + room.ahead_ms
 
-    def hold(self, room: Room) -> None:
+    def hold(self, room: Room, ago_ms: int = 0) -> None:
         """From here on only `advance` moves the room's clock, however slow the machine is."""
         if room.held_at is None:
-            room.held_at = self._now()
+            room.held_at = self._now() - ago_ms
 
     def join(self, room_id: str, participant_id: str, name: str) -> Iterator[Effect]:
         """Somebody comes in, or comes back. The first one begins a session."""

@@ -260,10 +260,12 @@ class Sitting:
     recording_id: str
 
     @classmethod
-    def held(cls, stage: Stage, room_id: str, who: str, kind: str = "audio") -> "Sitting":
-        """Play it, and have it recorded."""
+    def held(
+        cls, stage: Stage, room_id: str, who: str, kind: str = "audio", ago_ms: int = 0
+    ) -> "Sitting":
+        """Play it as if it were so long ago, and have it recorded."""
         meeting = stage.meeting(room_id)
-        meeting.hold()
+        meeting.hold(ago_ms)
         session_id = meeting.join(who)
         asked = {"roomId": room_id, "participantId": who, "kind": kind}
         (recording,) = stage.api.post("/recordings/start", asked)["recordings"]

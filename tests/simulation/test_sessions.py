@@ -157,6 +157,19 @@ def test_a_room_that_nobody_named_is_not_there(call: Call) -> None:
     assert call("GET", "/simulation/nothing").status_code == 404
 
 
+@pytest.mark.parametrize("ms", [-1, 1.5, "1", None], ids=str)
+def test_a_clock_is_held_a_while_ago_in_whole_milliseconds(ms: Any, call: Call) -> None:
+    assert call("POST", "/simulation/rooms/room-1/hold", {"agoMs": ms}).status_code == 400
+
+
+def test_a_clock_may_be_held_a_while_ago(call: Call) -> None:
+    now = call("POST", "/simulation/rooms/room-6/join", {"participantId": "ann"}).json()["now"]
+
+    held = call("POST", "/simulation/rooms/room-6/hold", {"agoMs": 60_000}).json()["now"]
+
+    assert now - 60_000 <= held < now
+
+
 def test_a_held_clock_moves_only_when_it_is_advanced(call: Call) -> None:
     sim_room = "/simulation/rooms/room-4"
     call("POST", f"{sim_room}/join", {"participantId": "ann"})
