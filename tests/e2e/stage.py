@@ -260,9 +260,7 @@ class Sitting:
     recording_id: str
 
     @classmethod
-    def held(
-        cls, stage: Stage, room_id: str, who: str, kind: str = "audio", ago_ms: int = 0
-    ) -> "Sitting":
+    def held(cls, stage: Stage, room_id: str, who: str, kind: str = "audio", ago_ms: int = 0) -> "Sitting":
         """Play it as if it were so long ago, and have it recorded."""
         meeting = stage.meeting(room_id)
         meeting.hold(ago_ms)
