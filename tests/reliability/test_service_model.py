@@ -223,6 +223,17 @@ class Service(RuleBasedStateMachine):
         """A start that we believe lost is done after all."""
         self.vendor.late_start()
 
+    @rule(who=people, kind=kinds)
+    @survived
+    def start_comes_after_it_was_given_up(self, who: str, kind: Kind) -> None:
+        """The app was told that nothing runs."""
+        self.vendor.fates = ["late"]
+        start(self.world, Wanted(ROOM, who, (kind,)), "app", URL)
+        for _ in range(3):
+            self.world.pass_time(MINUTE_MS)
+            reconcile(self.world, lambda: True, hurried=True)
+        self.vendor.late_start()
+
     @rule(which=any_of)
     @survived
     def recording_fails(self, which: int) -> None:

@@ -168,6 +168,8 @@ class Vendor:
             return _NOT_DONE[fate]
         if not running:
             return Declined("not_started", "nothing runs")
+        # Whose start it was that a stop ended, nobody can say; what was on its way there is ended with it.
+        self.late = [t for t in self.late if t.about != (ROOM, participant_id, kind)]
         self.end(running[0])
         return Accepted() if fate == "fine" else Unconfirmed("no answer")
 
