@@ -48,10 +48,10 @@ class App:
             ran = self._ask_start(key if self.again == "same key" else self._key())
         self.stage.drain()
         for _ in range(PASSES):
-            if self.running():
+            if len(self.running()) == len(self.kinds):
                 return
             self.stage.pass_by(_NEWS_MS)
-            if not self.alive():
+            if len(self.alive()) < len(self.kinds):
                 self._ask_start(self._key())
                 self.stage.drain()
         raise AssertionError("the app never gets its recording")
@@ -178,6 +178,7 @@ def scenes() -> list[Scene]:
     stored, unstopped = Strike("ingest", 1, "after s3.PutObject"), Strike("stop", 1, "before POST stop")
     return [
         Scene("all is well"),
+        Scene("two kinds at once", kinds=("audio", "screen_audio"), struck=("start", "stop")),
         Scene("a file comes anew", overwritten=True, struck=("ingest", "sweep"), first=(stored,)),
         deaf,
         Scene("a start was never sent", struck=("reconcile", "start"), first=(unsent,), again=("later",)),

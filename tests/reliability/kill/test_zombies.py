@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 ALL_IS_WELL = scenes()[0]
 # Of sound nothing more is made, so what is swept is all that the sleeper can have left.
-COMES_ANEW = replace(scenes()[1], first=(), kinds=("audio",))
+COMES_ANEW = Scene("a file comes anew", overwritten=True, kinds=("audio",))
 STORED, COMMITTED = "after s3.PutObject", "after dynamodb.TransactWriteItems"
 
 
