@@ -82,14 +82,14 @@ ACTS: dict[str, v.Act] = {
     "a body cut off": _bytes(FORTY + b'{"data"', lambda _: False),
     "a gigabyte": _bytes(HEAD + b"Content-Length: 1073741824\r\n\r\n", _over_and_over(b" " * 65536, 0.0)),
     "a gigabyte of an error": v.endless(500),
-    "come back in an hour": v.answer(429, "slow down", Retry_After=HOUR),
-    "be back in an hour": v.answer(503, "down", Retry_After=HOUR),
+    "come back in an hour": v.answer(429, {"message": "slow down"}, Retry_After=HOUR),
+    "be back in an hour": v.answer(503, {"message": "down"}, Retry_After=HOUR),
     "a redirect": v.answer(307, Location="http://127.0.0.1:1/"),
     "a redirect to itself": v.answer(308, Location="/v2/recordings/participant/track/start"),
     "another protocol": v.reset(b"SSH-2.0-OpenSSH_9.2\r\n"),
     "garbage": v.reset(bytes(range(256))),
-    "a status that is none": v.answer(999, "?"),
-    "an error": v.answer(500, "oops"),
+    "a status that is none": v.answer(999, {}),
+    "an error": v.answer(500, {"message": "oops"}),
 }
 
 
