@@ -7,6 +7,7 @@ import random
 import resource
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ class Fuzzer:
     def _bend(self, told: dict[str, Any]) -> None:
         where = told if self.chance.random() < 0.2 or not isinstance(told.get("data"), dict) else told["data"]
         name = self.chance.choice([*where, "webhookType", "type", "fileDetails", "participantName", "start"])
-        where[name] = self.chance.choice(NASTY)
+        where[name] = deepcopy(self.chance.choice(NASTY))
 
     def _spelled(self, told: object) -> bytes:
         text = json.dumps(told, ensure_ascii=self.chance.random() < 0.5)

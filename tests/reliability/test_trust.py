@@ -309,7 +309,9 @@ def samples() -> list[bytes]:
     """25 bodies as VideoSDK may write them."""
     names = ["Zoë", "名前", "🎙", "", "a b", "\u202e", "O'Brien", '"']
     joined = [v.body_of("participant-joined", participantName=name) for name in names]
-    files = [[{"filePath": f"{n}/{v.FILE}", "fileUrl": None} for n in range(count)] for count in range(5)]
+    files = [
+        [{"filePath": f"{n}/{v.FILE}", "fileUrl": None} for n in range(count)] for count in (0, 1, 2, 8, 16)
+    ]
     stopped = [v.body_of("participant-track-recording-stopped", fileDetails=told) for told in files]
     kinds = [v.body_of("participant-track-recording-started", kind=k) for k in ("video", "screen_audio")]
     return [*MESSAGES, *joined, *stopped, *kinds, v.body_of("recording-merged", **v.TRACK)]
