@@ -87,7 +87,7 @@ def survived(does: Callable[..., None]) -> Callable[..., None]:
     @wraps(does)
     def step(service: "Service", **said: Any) -> None:
         service.hits[does.__name__] += 1
-        service.world.pass_time(6_000)
+        service.world.pass_time(8_000)
         try:
             with suppress(TracklaneError):  # the caller is told, or the schedule's alarm
                 does(service, **said)
@@ -460,14 +460,14 @@ class Service(RuleBasedStateMachine):
             reason = "unproven" if recording.knows(e.EndOverdue) else "start_refused"
             assert missing == {(reason, None)}
             return
-        if track.late and not track.files and missing:
-            # It began long after it was asked for and left no file: nothing in the list says whose it was.
-            assert missing in ({("unproven", None)}, {("start_refused", None)})
-            return
         truth = {(MISSING[state], file) for file, state in track.files.items() if state != "intact"}
         if recording.knows(e.RecordingFailed):
             truth.add(("failed", None))
-        assert missing == truth, (missing, truth)
+        if track.late and not track.files:
+            # It began long after it was asked for and left no file: nothing in the list says whose it was.
+            assert missing - truth <= {("unproven", None), ("start_refused", None)}
+        else:
+            assert missing == truth, (missing, truth)
         assert verdict.complete == (not missing)
 
     def _heads_are_what_the_ledger_says(self) -> None:
