@@ -223,6 +223,11 @@ def test_a_token_leads_back_to_its_recording() -> None:
     assert believed(TOKEN)
 
 
+def test_half_a_token_leads_nowhere() -> None:
+    """What is odd is kept without a look at the other half."""
+    assert ids.recording_of_token(KEY, TOKEN[:-32]) is None
+
+
 @pytest.mark.parametrize("at", range(len(TOKEN)))
 def test_a_token_with_one_character_altered_is_refused(at: int) -> None:
     for other in {"0", "1", "f", "A", ".", "/", "é", "\ud800"} - {TOKEN[at]}:
