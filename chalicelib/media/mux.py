@@ -17,7 +17,7 @@ from chalicelib.media.matroska import Extras, Track
 # A Cluster begins at a key frame, but not sooner than after the first of these; and at the latest after the
 # second, or with so many bytes.
 _CLUSTER_LEAST_MS, _CLUSTER_MOST_MS, _CLUSTER_BYTES = 1_000, 5_000, 4 << 20
-# As far back as a block can say: a Cluster that begins before the one before it would look like another clock.
+# As far back as a block can say: a Cluster that begins before its predecessor would look like another clock.
 _CLUSTER_BACK_MS = 32_000
 
 # With more than these every second one is forgotten: memory does not grow with the recording.

@@ -348,12 +348,12 @@ def test_a_second_recording_of_the_same_track_has_an_address_of_its_own(
 
 
 ELSEWHERE = {"meetingId": "elsewhere", "participantId": "ann", "kind": "audio"}
+OF_TRACKS = "participant-track-recording"
 FOREIGN: list[tuple[str, bytes]] = [
-    ("an unknown type", written("participant-track-recording-merged", ELSEWHERE)),
-    ("a session that is none", written("participant-track-recording-started", ELSEWHERE | {"sessionId": "/"})),
-    ("files that are none", written("participant-track-recording-stopped",
-     ELSEWHERE | {"sessionId": "s", "fileDetails": "x"})),
-]  # fmt: skip
+    ("an unknown type", written(f"{OF_TRACKS}-merged", ELSEWHERE)),
+    ("a session that is none", written(f"{OF_TRACKS}-started", ELSEWHERE | {"sessionId": "/"})),
+    ("files", written(f"{OF_TRACKS}-stopped", ELSEWHERE | {"sessionId": "s", "fileDetails": "x"})),
+]
 
 
 @pytest.mark.parametrize("body", [row[1] for row in FOREIGN], ids=[row[0] for row in FOREIGN])
