@@ -110,8 +110,7 @@ def test_who_gives_work_up_may_put_it_into_the_dead_letters(template: Template) 
     senders = {
         function
         for function, statement in all_statements(template)
-        if "sqs:SendMessage" in statement["Action"]
-        and "DeadLetterQueue" in json.dumps(statement["Resource"])
+        if "sqs:SendMessage" in statement["Action"] and "DeadLetterQueue" in json.dumps(statement["Resource"])
     }
 
     assert senders == {"Ingest", "Render", "Settle"}
