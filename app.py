@@ -40,7 +40,8 @@ class LambdaContext(Protocol):
 @app.middleware("all")
 def in_time(event: Any, get_response: Callable[[Any], Any]) -> Any:
     """All that is asked of neighbours ends before the function is ended."""
-    wiring.begin(getattr(event, "lambda_context" if isinstance(event, Request) else "context", None))
+    context = getattr(event, "lambda_context" if isinstance(event, Request) else "context", None)
+    wiring.begin(context.get_remaining_time_in_millis() if context else None)
     return get_response(event)
 
 

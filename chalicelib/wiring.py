@@ -221,9 +221,9 @@ def _stage_path(request_context: dict[str, Any]) -> str:
     return str(path[: -len(inner)]) if path.endswith(inner) else f"/{request_context['stage']}"
 
 
-def begin(context: Any) -> None:
-    """An invocation has begun: all calls to neighbours end before Lambda ends it."""
-    INVOCATION.begin(context.get_remaining_time_in_millis() if context else None)
+def begin(left_ms: float | None) -> None:
+    """An invocation has begun, which Lambda ends after so long: all calls to neighbours end before."""
+    INVOCATION.begin(left_ms)
 
 
 def _client(service: str, left_s: Callable[[], float] = INVOCATION.left_s, **settings: Any) -> Any:

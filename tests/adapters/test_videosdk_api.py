@@ -519,29 +519,64 @@ def test_credentials_that_are_none_start_nothing(pair: Any, vendor: v.Vendor, ha
 def test_a_vendor_that_is_not_there_is_tried_twice(hands: v.Hands) -> None:
     said = start(make_api(v.closed_port(), hands))
 
-    assert said == Declined("videosdk_unreachable", "no connection to VideoSDK (NewConnectionError)")
+    assert said == Declined("videosdk_unreachable", "no connection to VideoSDK (ConnectionRefusedError)")
     assert len(hands.slept) == 1
 
 
 def test_a_name_that_nobody_knows_is_not_reached(hands: v.Hands) -> None:
     said = start(make_api("https://nobody.invalid", hands))
 
-    assert said == Declined("videosdk_unreachable", "no connection to VideoSDK (NameResolutionError)")
+    assert said == Declined("videosdk_unreachable", "no connection to VideoSDK (gaierror)")
 
 
 def test_a_host_that_does_not_take_the_connection_is_not_reached(hands: v.Hands) -> None:
     with ExitStack() as stack:
-        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(full.getsockname())
+        port = _full(stack, "127.0.0.1")
         began = time.monotonic()
 
-        said = start(make_api(f"http://127.0.0.1:{full.getsockname()[1]}", hands, limits=HASTY))
+        said = start(make_api(f"http://127.0.0.1:{port}", hands, limits=HASTY))
 
-    assert said == Declined("videosdk_unreachable", "no connection to VideoSDK (ConnectTimeoutError)")
+    assert said == Declined("videosdk_unreachable", "no connection to VideoSDK (TimeoutError)")
     assert time.monotonic() - began < 2 * HASTY.connect_s + SLACK_S
+
+
+def _full(stack: ExitStack, host: str, port: int = 0) -> int:
+    """The port of one who listens, and whose queue of connections is full."""
+    server = stack.enter_context(socket.create_server((host, port), backlog=0))
+    for _ in range(4):
+        waiting = stack.enter_context(socket.socket())
+        waiting.setblocking(False)
+        waiting.connect_ex(server.getsockname())
+    return int(server.getsockname()[1])
+
+
+def test_a_host_of_many_addresses_is_not_waited_for_at_each(
+    hands: v.Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as stack:
+        port = _full(stack, "127.0.0.1")
+        hosts = [f"127.0.0.{number}" for number in range(1, 9)]
+        for host in hosts[1:]:
+            _full(stack, host, port)
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in hosts]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        began = time.monotonic()
+
+        said = start(make_api(f"http://localhost:{port}", hands, limits=HASTY))
+
+    assert said == Declined("videosdk_unreachable", "no connection to VideoSDK (TimeoutError)")
+    assert time.monotonic() - began < 2 * HASTY.connect_s + SLACK_S
+
+
+def test_of_a_hosts_addresses_one_that_answers_will_do(
+    vendor: v.Vendor, hands: v.Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(vendor.url.rpartition(":")[2])
+    hosts = ["127.0.0.2", "127.0.0.1"]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in hosts]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+    assert start(make_api(f"http://localhost:{port}", hands)) == Accepted()
 
 
 def test_a_host_without_a_trusted_certificate_is_told_nothing(hands: v.Hands, tls: ssl.SSLContext) -> None:

@@ -25,6 +25,7 @@ from chalicelib.adapters.videosdk.wire import LEAST_S
 from chalicelib.core import events as e
 from chalicelib.core.errors import TracklaneError, Unavailable
 from chalicelib.ports import Accepted, Declined
+from chalicelib.routes.authorizer import AT_MOST_MS as AUTHORIZE_MS
 from tests.adapters import vendor as v
 from tests.tally import Tally
 
@@ -321,6 +322,8 @@ def test_the_worst_start_ends_before_its_function_does() -> None:
     assert last_heard_s + one_try_s < function_s - ANSWER_S
     # A VideoSDK that uses all of its time is not cut short while AWS answers as it does.
     assert limits.again_s + limits.connect_s + limits.command_s < last_heard_s
+    # The authorizer is not told what is left of it.
+    assert config["lambda_functions"]["authorize"]["lambda_timeout"] * 1000 == AUTHORIZE_MS
 
 
 # --- an outage --------------------------------------------------------------------------------------

@@ -189,8 +189,28 @@ class _Response(PlainResponse):
         self.fp = io.BufferedReader(_Clocked(sock))
 
 
+def _socket(host: str, port: int, seconds: float | None, options: Any) -> socket.socket:
+    """Connected to one of a host's addresses. urllib3 would give each of them all the time there is."""
+    until, last = monotonic() + (seconds or 0.0), OSError("the host has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(max(0.001, until - monotonic()))
+            sock.connect(address)
+            return sock
+        except OSError as error:
+            sock.close()
+            last = error
+    raise last
+
+
 class _Http(HTTPConnection):
     response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        return _socket(self._dns_host, self.port, self.timeout, self.socket_options)
 
     def connect(self) -> None:
         """Connect, or say that not even that was possible: so it is known that nothing was sent."""
@@ -202,6 +222,9 @@ class _Http(HTTPConnection):
 
 class _Https(HTTPSConnection):
     response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        return _socket(self._dns_host, self.port, self.timeout, self.socket_options)
 
     def connect(self) -> None:
         """Connect and shake hands, or say that nothing was sent."""
