@@ -20,6 +20,7 @@ _NOT_DONE: dict[str, Outcome] = {
     "lost before": Unconfirmed("no answer"),
     "late": Unconfirmed("no answer"),
 }
+LATEST_MS = 3_600_000  # what was not begun for so long never is
 # What becomes of a file: the bucket's event tells of it, does not, the file is broken, or never comes.
 FILES = ("told", "told", "silently", "damaged", "never")
 
@@ -150,7 +151,9 @@ class Vendor:
     def late_start(self) -> None:
         """A start that we believe lost is done after all, unless its place is taken."""
         track = self.late.pop(0) if self.late else None
-        if track is None or track.participant_id not in self.present or self.running(*track.about[1:]):
+        if track is None or self.now - track.start_at > LATEST_MS:
+            return
+        if track.participant_id not in self.present or self.running(*track.about[1:]):
             return
         track.session_id = self.present[track.participant_id]
         self._begin(track)
