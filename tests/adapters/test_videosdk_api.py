@@ -900,6 +900,65 @@ def test_who_got_no_list_does_not_ask_for_the_next_at_once(vendor: v.Vendor, han
     assert list(api.listed(v.ROOM)) == [FIRST]
 
 
+@pytest.mark.parametrize(("retry_after", "quiet_s"), [("1", 15), ("40", 40), ("3600", 60)])
+def test_who_is_too_busy_for_a_list_is_left_alone(
+    retry_after: str, quiet_s: int, vendor: v.Vendor, hands: v.Hands
+) -> None:
+    vendor.play(v.answer(429, "slow down", Retry_After=retry_after))
+    api = make_api(vendor.url, hands)
+    with pytest.raises(Unavailable):
+        list(api.listed(v.ROOM))
+    vendor.play(page([item()]))
+
+    hands.sleep(quiet_s - 1)
+    with pytest.raises(Unavailable, match="a moment ago"):
+        list(api.listed(v.ROOM))
+
+    hands.sleep(1)
+    assert list(api.listed(v.ROOM)) == [FIRST]
+
+
+def test_nobody_waits_longer_than_there_is_time(vendor: v.Vendor, hands: v.Hands) -> None:
+    vendor.play(v.answer(429, "slow down", Retry_After="4"))
+
+    for left_s, asked in ((8.0, 1), (12.0, 2)):
+        until = hands.monotonic() + left_s
+        api = make_api(vendor.url, hands, left_s=lambda until=until: until - hands.monotonic())
+        assert isinstance(start(api), Declined)
+        assert (len(vendor.seen), hands.slept) == (asked, [4.0] * (asked - 1))
+        vendor.seen.clear()
+
+
+def test_a_list_without_time_for_it_is_not_asked_for_and_leaves_no_quiet(
+    vendor: v.Vendor, hands: v.Hands
+) -> None:
+    left = [PATIENT.connect_s + 0.5]
+    api = make_api(vendor.url, hands, left_s=lambda: left[0])
+    vendor.play(page([item()]))
+
+    with pytest.raises(Unavailable, match="too long"):
+        list(api.listed(v.ROOM))
+
+    assert vendor.seen == []
+    left[0] = 60.0
+    assert list(api.listed(v.ROOM)) == [FIRST]
+
+
+def test_what_may_be_sent_again_is_used_up_and_earned_anew(vendor: v.Vendor, hands: v.Hands) -> None:
+    vendor.play(v.answer(401, "no"))
+    api = make_api(vendor.url, hands)
+
+    def sent_again(calls: int) -> int:
+        vendor.seen.clear()
+        for _ in range(calls):
+            start(api)
+        return len(vendor.seen) - calls
+
+    assert sent_again(10) == 3
+    assert sent_again(4) == 1
+    assert sent_again(100) == 8
+
+
 def test_a_vendor_that_is_not_there_can_not_be_asked(hands: v.Hands) -> None:
     with pytest.raises(Unavailable, match="no connection"):
         make_api(v.closed_port(), hands).presences(v.SESSION)

@@ -162,7 +162,7 @@ class Api:
         until = self._clock.monotonic() + self._limits.list_s
         for number in range(1, self._limits.pages + 1):
             left_s = until - self._clock.monotonic()
-            if left_s <= 0 or self._left_s() < self._limits.connect_s + LEAST_S:
+            if left_s <= 0 or not self._time_for(0.0):
                 raise lists.unavailable("the list takes too long")
             request = Request("GET", path, LIST_CAP, self._limits.page_s, {**params, "page": str(number)})
             told = lists.page(_body(self._asked(request, left_s)))
@@ -195,7 +195,7 @@ class Api:
                 return reply
             wait = self._wait(reply, again[hurdle], count)
             most = min(again_s, self._limits.early_s) if hurdle == "early" else again_s
-            if self._clock.monotonic() - began + wait > most or wait > self._left_s():
+            if self._clock.monotonic() - began + wait > most or not self._time_for(wait):
                 return reply
             if hurdle in FAULTS and not self._budget.spend():
                 return reply
@@ -204,6 +204,10 @@ class Api:
                 self._tokens.forget()
                 self._forget()
             self._clock.sleep(wait)
+
+    def _time_for(self, wait_s: float) -> bool:
+        """Whether after such a wait there is time enough to ask."""
+        return self._left_s() >= wait_s + self._limits.connect_s + LEAST_S
 
     def _once(self, request: Request) -> Reply:
         try:
