@@ -884,6 +884,20 @@ def test_an_empty_page_ends_the_list(vendor: v.Vendor) -> None:
     assert len(vendor.seen) == 2
 
 
+def test_a_list_whose_pages_never_end_is_given_up(vendor: v.Vendor, hands: v.Hands) -> None:
+    endless = page([item()], 1, 10**6)
+
+    def late(sock: Any) -> bool:
+        hands.sleep(9)
+        return endless(sock)
+
+    vendor.play(late)
+
+    with pytest.raises(Unavailable, match="takes too long"):
+        list(make_api(vendor.url, hands).listed(v.ROOM))
+    assert len(vendor.seen) == 4
+
+
 def test_who_got_no_list_does_not_ask_for_the_next_at_once(vendor: v.Vendor, hands: v.Hands) -> None:
     vendor.play(v.answer(503, v.HTML))
     api = make_api(vendor.url, hands)

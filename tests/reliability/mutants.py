@@ -608,7 +608,7 @@ _API: list[_Row] = [
         "a list of endless pages is given up",
         "if left_s <= 0 or self._left_s()",
         "if self._left_s()",
-        "adapters/videosdk_api::a_question_is_asked_three_times_and_not_waited_for_beyond_its_time",
+        "adapters/videosdk_api::a_list_whose_pages_never_end_is_given_up",
     ),
 ]
 
@@ -1106,7 +1106,7 @@ _MATROSKA: list[_Row] = [
         "an element has a largest size",
         " or size > LARGEST:",
         ":",
-        "reliability/media_contained::a_bomb_costs_no_more_than_its_bytes",
+        "reliability/media_contained::what_only_claims_to_be_large_is_not_held",
     ),
     (
         "the description of the tracks has a largest size",

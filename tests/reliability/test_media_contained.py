@@ -157,6 +157,18 @@ def test_a_bomb_costs_no_more_than_its_bytes(tally: Tally, size: Size) -> None:
                     tally.violation(f"{do} of {name}: {ending}")
 
 
+CLAIMS = ["a block of 2 GB, of which 300 MB come", "nothing of a terabyte, of which 300 MB come"]
+
+
+@pytest.mark.parametrize("bomb", CLAIMS)
+def test_what_only_claims_to_be_large_is_not_held(bomb: str) -> None:
+    with Cell() as cell:
+        ending = cell.explodes("repair", bomb, 20)
+
+    assert (ending.what, ending.bytes > 300_000_000) == ("made", True)
+    assert ending.peak_mb < 200
+
+
 # --- something else -------------------------------------------------------------------------------
 
 
