@@ -594,8 +594,8 @@ _API: list[_Row] = [
     ),
     (
         "a wait that VideoSDK asks for is bounded",
-        "if self._clock.monotonic() - began + wait > most or wait > self._left_s():",
-        "if wait > self._left_s():",
+        "began + wait > most or",
+        "began + wait > 1e9 or",
         "adapters/videosdk_api::a_vendor_that_wants_an_hour_is_left_alone",
     ),
     (
@@ -606,8 +606,8 @@ _API: list[_Row] = [
     ),
     (
         "a list of endless pages is given up",
-        "if left_s <= 0 or self._left_s()",
-        "if self._left_s()",
+        "if left_s <= 0 or",
+        "if left_s <= -1e9 or",
         "adapters/videosdk_api::a_list_whose_pages_never_end_is_given_up",
     ),
 ]
