@@ -605,6 +605,12 @@ _API: list[_Row] = [
         "adapters/videosdk_api::credentials_that_are_wrong_are_tried_twice",
     ),
     (
+        "nobody waits longer than the invocation lasts",
+        " or not self._time_for(wait):",
+        ":",
+        "adapters/videosdk_api::nobody_waits_longer_than_there_is_time",
+    ),
+    (
         "a list of endless pages is given up",
         "if left_s <= 0 or",
         "if left_s <= -1e9 or",
