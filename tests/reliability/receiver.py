@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 from moto import mock_aws
+from moto.core.model_instances import reset_model_data
 
 from app import app
 from chalicelib import wiring
@@ -55,18 +56,20 @@ class Answer:
         return self.code in CODES or (self.status == 200 and self.news is not None)
 
 
-class Faults(logging.Handler):
-    """Takes the app's log; keeps what should never be in it."""
+class Faults(logging.Filter):
+    """Takes the app's log before pytest does, which keeps all of it; keeps what should never be in it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.told: list[str] = []
+        self._formatter = logging.Formatter()
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         """Formatted as it would be, and thrown away unless a view failed."""
-        told = self.format(record)
+        told = self._formatter.format(record)
         if record.exc_info:
             self.told.append(told)
+        return False
 
 
 class Door:
@@ -146,6 +149,7 @@ class Receiver(Door):
     def empty(self) -> None:
         """Throw the table away, and lay a new one."""
         self._dynamodb.delete_table(TableName=TABLE)
+        reset_model_data()  # else moto keeps every item that there ever was, for its dashboard
         self._lay()
 
     def cold(self, api: str | None = None) -> None:
@@ -199,15 +203,13 @@ def _environ() -> Iterator[None]:
 @contextmanager
 def _log() -> Iterator[Faults]:
     faults, log, root = Faults(), logging.getLogger("tracklane"), logging.getLogger()
-    before = log.propagate, root.level
-    log.addHandler(faults)
-    log.propagate = False
+    before = root.level
+    log.addFilter(faults)
     try:
         yield faults
     finally:
-        log.removeHandler(faults)
-        log.propagate = before[0]
-        root.setLevel(before[1])
+        log.removeFilter(faults)
+        root.setLevel(before)
 
 
 def recording_id(number: int) -> str:

@@ -169,8 +169,9 @@ class Watch:
     def __call__(self, event: Item, body: bytes, allowed: Callable[[Answer], bool]) -> Answer:
         self.tally.case()
         answer, ms = self._timed(event)
-        self.news += bool(answer.news)
-        self.sent.add(hashlib.sha256(body).hexdigest())
+        if answer.news:
+            self.news += 1
+            self.sent.add(hashlib.sha256(body).hexdigest())
         if ms > SLOW_MS:
             # Slow twice is slow; slow once may be the machine, or the garbage of others.
             ms = min(ms, self._timed(event)[1])
