@@ -165,7 +165,12 @@ def test_what_was_acknowledged_is_there(
 def test_who_answers_before_it_writes_is_caught(stage: Stage, tmp_path: Path) -> None:
     stage.anew()
     with handlers(stage.aws, tmp_path, "hasty") as path:
-        load = Load(path, 60, 60, seed=1, lives=4)
-        load.run()
+        # On a machine that is busy elsewhere a kill may find nobody between answer and write.
+        caught = any(_loses(Load(path, 60, 60, seed, lives=4), stage.aws) for seed in range(10))
 
-    assert lost(stage.aws, load.acked)
+    assert caught
+
+
+def _loses(load: Load, aws: Aws) -> bool:
+    load.run()
+    return bool(lost(aws, load.acked))
