@@ -56,7 +56,8 @@ class Steady:
 
     def __init__(self, worlds: dict[str, Any]) -> None:
         ours, theirs = socket.socketpair()
-        if os.fork() == 0:
+        self._pid = os.fork()
+        if self._pid == 0:
             ours.close()
             with theirs.makefile("rw") as lines:
                 for line in lines:
@@ -68,7 +69,11 @@ class Steady:
     def run(self, order: dict[str, Any]) -> dict[str, Any]:
         """One operation."""
         print(json.dumps(order), file=self._lines, flush=True)
-        told: dict[str, Any] = json.loads(self._lines.readline())
+        line = self._lines.readline()
+        if not line:
+            _, status = os.waitpid(self._pid, 0)
+            raise ChildProcessError(f"it ended over {order}: {os.waitstatus_to_exitcode(status)}")
+        told: dict[str, Any] = json.loads(line)
         return {"pid": 0, "state": "over", "points": []} | told
 
 
