@@ -41,8 +41,8 @@ class LambdaContext(Protocol):
 def in_time(event: Any, get_response: Callable[[Any], Any]) -> Any:
     """All that is asked of neighbours ends before the function is ended."""
     context = getattr(event, "lambda_context" if isinstance(event, Request) else "context", None)
-    wiring.begin(context.get_remaining_time_in_millis() if context else None)
-    return get_response(event)
+    with wiring.within(context.get_remaining_time_in_millis() if context else None):
+        return get_response(event)
 
 
 @app.on_sqs_message(queue="placeholder", batch_size=1, name="ingest")

@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -221,9 +222,9 @@ def _stage_path(request_context: dict[str, Any]) -> str:
     return str(path[: -len(inner)]) if path.endswith(inner) else f"/{request_context['stage']}"
 
 
-def begin(left_ms: float | None) -> None:
-    """An invocation has begun, which Lambda ends after so long: all calls to neighbours end before."""
-    INVOCATION.begin(left_ms)
+def within(left_ms: float | None) -> AbstractContextManager[None]:
+    """While an invocation runs, which Lambda ends after so long: all calls to neighbours end before."""
+    return INVOCATION.within(left_ms)
 
 
 def _client(service: str, left_s: Callable[[], float] = INVOCATION.left_s, **settings: Any) -> Any:

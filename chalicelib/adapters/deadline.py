@@ -7,7 +7,8 @@ What can not be written even then, the reconciler finds out: the intent was ther
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 ANSWER_S = 1.0  # to pack the answer and to hand it over
 LAST_WORDS_S = 8.0  # to write down what became of a call: a try that hangs for its 2 + 5 seconds, and another
@@ -20,9 +21,14 @@ class Deadline:
         self._monotonic = monotonic
         self._until = math.inf
 
-    def begin(self, left_ms: float | None) -> None:
-        """An invocation has begun; Lambda ends it after so many milliseconds."""
+    @contextmanager
+    def within(self, left_ms: float | None) -> Iterator[None]:
+        """While an invocation runs, which Lambda ends after so many milliseconds."""
         self._until = math.inf if left_ms is None else self._monotonic() + left_ms / 1000 - ANSWER_S
+        try:
+            yield
+        finally:
+            self._until = math.inf
 
     def left_s(self) -> float:
         """Seconds for everything that is still to be done. Negative when they are over."""

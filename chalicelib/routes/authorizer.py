@@ -12,9 +12,9 @@ AT_MOST_MS = 10_000  # until Lambda ends this function: Chalice hands it nothing
 @bp.authorizer(ttl_seconds=300)
 def authorize(request: AuthRequest) -> AuthResponse:
     """Let the bearer of a good token through every door: API Gateway keeps the answer for all of them."""
-    wiring.begin(AT_MOST_MS)
     try:
-        subject = wiring.callers().subject(request.token)
+        with wiring.within(AT_MOST_MS):
+            subject = wiring.callers().subject(request.token)
     except Unauthenticated:
         # API Gateway answers 401 to exactly this text, and 500 to any other failure.
         raise Exception("Unauthorized") from None

@@ -5,9 +5,9 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,14 +167,9 @@ def test_videosdk_is_never_waited_for_too_long(
 # --- AWS ------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def invocation(left_s: float) -> Iterator[None]:
+def invocation(left_s: float) -> AbstractContextManager[None]:
     """One that Lambda ends after so many seconds."""
-    INVOCATION.begin(left_s * 1000)
-    try:
-        yield
-    finally:
-        INVOCATION.begin(None)
+    return INVOCATION.within(left_s * 1000)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ import pytest
 
 from tests.reliability.kill.platform import Stage, staged
 
+# These run as processes of their own, and change botocore and the log as soon as they are imported.
+collect_ignore = ["worker.py", "handlers.py"]
+
 
 @pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:

@@ -1,7 +1,6 @@
 """What a child can be told to do: the functions of app.py and the doors of its API, over a given world."""
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +22,6 @@ from chalicelib.flows.sweep import sweep as sweep_buckets
 from chalicelib.routes.batch import each
 from chalicelib.wiring import AwsWorld
 from ops.redrive import Redrive
-
-logging.disable(logging.ERROR)
 
 
 def start(

@@ -8,6 +8,7 @@ only be done, and is not to be struck, a single lasting child does.
 """
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -30,6 +31,7 @@ from tests.reliability.kill.worlds import WORLDS  # noqa: E402
 
 def main(clock: Path) -> None:
     """Serve until the input ends."""
+    logging.disable(logging.ERROR)
     config = Config.read(os.environ)
     worlds = {name: world(config, Clock(clock).now).warm() for name, world in WORLDS.items()}
     zygote, steady = Zygote(worlds), Steady(worlds)
