@@ -180,7 +180,7 @@ class Stage:
         self._counts[operation] += 1
         nth = self._counts[operation]
         struck = [s for s in self.strikes if (s.operation, s.nth) == (operation, nth)]
-        if self.cursed and self.cursed[0] == operation and self.cursed[1] in json.dumps(told):
+        if not struck and self.cursed and self.cursed[0] == operation and self.cursed[1] in json.dumps(told):
             struck = [Strike(operation, nth, "before s3.PutObject")]
         alone = struck if struck or self.counting else None
         ran = self.worker.run(operation, told, self.world, alone)
