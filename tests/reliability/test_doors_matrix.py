@@ -402,6 +402,6 @@ def test_no_secret_is_told(tally: Tally, size: Size, receiver: Receiver, signer:
             told.chance.choice(DEEDS)(told)
         for leak in told.leaks():
             tally.violation(f"{leak}… was told")
-        assert min(len(told.answers), told.log.getvalue().count("\n")) > tally.cases / 10
+        assert min(len(told.answers), told.log.getvalue().count("\n")) > tally.cases / 20
         logging.getLogger("tracklane").warning("%s is told", NAME)
         assert NAME in told.leaks(), "nobody would notice"

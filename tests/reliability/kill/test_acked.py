@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -52,7 +52,8 @@ class Sender:
         """Until it is enough."""
         door = Door()
         while not self.enough():
-            with socket.socket(socket.AF_UNIX) as connection:
+            # What was not sent yet is sent when the file is closed, perhaps to nobody.
+            with suppress(BrokenPipeError), socket.socket(socket.AF_UNIX) as connection:
                 connection.connect(self.path)
                 with connection.makefile("rw") as lines:
                     self._live(door, lines)
