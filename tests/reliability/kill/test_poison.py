@@ -68,11 +68,11 @@ def made(stage: Stage) -> Counter[str]:
 def test_a_job_that_kills_its_workers_is_given_up_and_harms_no_other(
     stage: Stage, size: Callable[[int, int], int], seed: int, tally: Tally
 ) -> None:
-    chance, jobs = random.Random(seed), Jobs.of(size(2, 30))
+    chance, jobs = random.Random(seed), Jobs.of(size(2, 12))
     stage.anew(counting=True)
     jobs.deliver(stage)
     usual = {name: calls(stage, name) for name in ("ingest", "render")}
-    for cursed in chance.sample(jobs.files, size(1, 20)):
+    for cursed in chance.sample(jobs.files, size(1, 12)):
         operation = chance.choice(("ingest", "render"))
         stage.anew(counting=True, cursed=(operation, cursed))
         jobs.deliver(stage)
