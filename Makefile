@@ -37,12 +37,12 @@ test: .local/venv.stamp .local/aws.stamp .local/browser.stamp ## set everything 
 	exit $$passed
 	@$(MAKE) --no-print-directory check
 
-# The load last and by itself: it needs both cores.
+# The load first and by itself: it needs both cores.
 soak: .local/venv.stamp .local/aws.stamp ## try the invariants of tests/reliability in full; SEED=... repeats a run
 	@rm -f .local/soak.md
-	@$(PY) -m pytest -n 2 --dist worksteal tests/reliability --ignore tests/reliability/test_load.py --soak $(if $(SEED),--seed $(SEED)); \
+	@$(PY) -m pytest tests/reliability/test_load.py --soak $(if $(SEED),--seed $(SEED)); \
 	passed=$$?; \
-	$(PY) -m pytest tests/reliability/test_load.py --soak $(if $(SEED),--seed $(SEED)) && exit $$passed
+	$(PY) -m pytest -n 2 --dist worksteal tests/reliability --ignore tests/reliability/test_load.py --soak $(if $(SEED),--seed $(SEED)) && exit $$passed
 
 check: .local/venv.stamp ## lint, types, and what CloudFormation would refuse
 	@$(PY) -m ruff check .
