@@ -319,6 +319,18 @@ class Shelf(Protocol):
         ...
 
 
+class Store(Protocol):
+    """What a step's maker reads from and writes to: the output bucket, its own files below the step's target."""
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterable[bytes]:
+        """A file's bytes from `start` to before `end`; `NotFound` when it is not there."""
+        ...
+
+    def write(self, name: str, content_type: str) -> Writing:
+        """Begin a file of the step."""
+        ...
+
+
 class Media(Protocol):
     """What is done to bytes. Both raise `NotRecording` for what is not what it claims to be."""
 

@@ -35,3 +35,11 @@ class Scan:
     bytes_read: int
     lost_bytes: int = 0
     clock_breaks: int = 0
+
+
+class BadSegment(NotRecording):
+    """A segment that was read well and whose packets can not be decoded safely. `source` is its repaired key."""
+
+    def __init__(self, source: str, code: str, reason: str) -> None:
+        super().__init__(code, reason)
+        self.source = source
