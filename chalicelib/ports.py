@@ -320,7 +320,7 @@ class Shelf(Protocol):
 
 
 class Store(Protocol):
-    """What a step's maker reads from and writes to: the output bucket, its own files below the step's target."""
+    """What a step's maker reads from and writes to: the output bucket, below the step's target."""
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterable[bytes]:
         """A file's bytes from `start` to before `end`; `NotFound` when it is not there."""

@@ -38,7 +38,7 @@ class Scan:
 
 
 class BadSegment(NotRecording):
-    """A segment that was read well and whose packets can not be decoded safely. `source` is its repaired key."""
+    """A segment that was read well and whose packets can not be decoded. `source` is its repaired key."""
 
     def __init__(self, source: str, code: str, reason: str) -> None:
         super().__init__(code, reason)

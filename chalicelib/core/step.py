@@ -16,9 +16,9 @@ type Note = tuple[str, str | int | float | None]
 class Piece:
     """What one segment gives to a track: [start, end) on the session's clock.
 
-    `source` is the repaired file's key and `index` its sidecar's. The media time `skip_ms` of the file lies at
-    `start`. `ppm`: by how many millionths the file's clock runs faster than the session's; media time m lies at
-    start + (m - skip_ms) / (1 + ppm / 1,000,000). 0 where nothing is corrected.
+    `source` is the repaired file's key and `index` its sidecar's. The media time `skip_ms` of the file lies
+    at `start`. `ppm`: by how many millionths the file's clock runs faster than the session's; media time m
+    lies at start + (m - skip_ms) / (1 + ppm / 1,000,000). 0 where nothing is corrected.
     """
 
     source: str
