@@ -393,9 +393,10 @@ class Leases(Protocol):
         """Give it back at once and say why; nothing happens when it is ours no more."""
         ...
 
-    def commit(self, lease: Lease, subject: str, fact: Event) -> bool:
-        """Write the fact down and the work off, both or neither; whether the fact was news.
+    def commit(self, lease: Lease, subject: str, facts: Sequence[Event]) -> bool:
+        """Write the facts down and the work off, all or nothing; whether any of them was news.
 
+        At most `FACTS_AT_MOST` facts. Those that are there already stay as they are and hinder no other.
         `LeaseLost` when somebody else took the work, or its output was collected.
         """
         ...

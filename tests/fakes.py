@@ -24,6 +24,7 @@ from chalicelib.core.recording import Recording
 from chalicelib.core.scan import NotRecording, Scan
 from chalicelib.core.trigger import Appeared
 from chalicelib.core.work import (
+    FACTS_AT_MOST,
     LEASE_MS,
     TRIES,
     Collected,
@@ -295,7 +296,7 @@ class _Work:
     lease: Lease
     allowed: int = TRIES
     reason: str | None = None
-    done: bool | None = None  # whether the committed fact was news
+    done: bool | None = None  # whether a committed fact was news
     collected: bool = False
 
 
@@ -343,14 +344,16 @@ class MemoryLeases:
             work = self._held(lease)
             work.lease, work.reason = replace(work.lease, until=0), reason or "it gave no reason"
 
-    def commit(self, lease: Lease, subject: str, fact: Event) -> bool:
-        """Both or neither; the same answer to who asks again."""
-        self.ledger.tape.does("leases.commit", type(fact).__name__)
+    def commit(self, lease: Lease, subject: str, facts: Sequence[Event]) -> bool:
+        """All or nothing; the same answer to who asks again."""
+        if len(facts) > FACTS_AT_MOST:
+            raise ValueError(f"{len(facts)} facts in one commit")
+        self.ledger.tape.does("leases.commit", ",".join(type(fact).__name__ for fact in facts))
         with self.ledger.lock:
             work = self._works[lease.target]
             if work.done is None or work.lease.epoch != lease.epoch:
                 work = self._held(lease)
-                work.done = self.ledger.keep(subject, fact)
+                work.done = sum(self.ledger.keep(subject, fact) for fact in facts) > 0
             return work.done
 
     def _held(self, lease: Lease) -> _Work:

@@ -7,13 +7,13 @@
 | `tries`     | how many tries were begun, and `allowed` how many may be                  |
 | `mark`      | the write that took the lease: whose answer is lost knows its work by it  |
 | `reason`    | what the last try died of, where it could say                             |
-| `done`      | committed; true when the fact was news                                    |
+| `done`      | committed; true when a fact of it was news                                |
 | `collected` | its output was swept away: nobody can commit it any more                  |
 """
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from chalicelib.adapters import dynamodb_items as items
 from chalicelib.adapters.dynamodb_calls import Failures, failed, transact
 from chalicelib.adapters.dynamodb_items import Item
 from chalicelib.core.events import Event
-from chalicelib.core.work import LEASE_MS, TRIES, Collected, Done, Lease, busy, lost, spent
+from chalicelib.core.work import FACTS_AT_MOST, LEASE_MS, TRIES, Collected, Done, Lease, busy, lost, spent
 
 _MINE = "epoch = :epoch AND attribute_not_exists(done) AND attribute_not_exists(collected)"
 _FREE = "attribute_not_exists(done) AND #until <= :now"
@@ -66,18 +66,28 @@ class DynamoLeases:
         )
         self._update(lease.target, update, _MINE, epoch=lease.epoch, until=0, reason=told)
 
-    def commit(self, lease: Lease, subject: str, fact: Event) -> bool:
-        """One transaction; where the fact was there before, one update more that writes the work off."""
-        put, update = items.fact_put(subject, fact), _done(lease, news=True)
-        with Failures():
-            told = [{"Put": self._named(put)}, {"Update": self._named(update)}]
-            reasons = transact(self.client, told, self.pause)
-        if reasons is None:
-            return True
-        if failed(reasons[1]):
-            return _was_news(lease, reasons[1].get("Item", {}))
+    def commit(self, lease: Lease, subject: str, facts: Sequence[Event]) -> bool:
+        """One transaction, and one more without those facts that turn out to be there: a fact never goes
+        away. Where all of them were, one update writes the work off."""
+        if len(facts) > FACTS_AT_MOST:
+            raise ValueError(f"{len(facts)} facts in one commit")
+        puts = list({fact.identity: items.fact_put(subject, fact) for fact in facts}.values())
+        while puts:
+            reasons = self._commit(lease, puts)
+            if reasons is None:
+                return True
+            if failed(reasons[-1]):
+                return _was_news(lease, reasons[-1].get("Item", {}))
+            puts = [put for put, reason in zip(puts, reasons, strict=False) if not failed(reason)]
         was_done, item = self._send(_done(lease, news=False))
         return False if was_done else _was_news(lease, item)
+
+    def _commit(self, lease: Lease, puts: list[Item]) -> list[Item] | None:
+        """None where it is done, else why it is not: a reason for each put, and for the lease."""
+        told = [{"Put": self._named(put)} for put in puts]
+        with Failures():
+            done = {"Update": self._named(_done(lease, news=True))}
+            return transact(self.client, [*told, done], self.pause)
 
     def unfinished(self, target: str) -> bool:
         """One consistent read."""

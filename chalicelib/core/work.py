@@ -16,6 +16,7 @@ class Lease:
 
 
 LEASE_MS = 60_000
+FACTS_AT_MOST = 90  # of one commit: a transaction of DynamoDB holds 100 writes
 TRIES = 3  # what kills its worker never reports a failure: a try counts when it begins
 
 

@@ -4,7 +4,7 @@ Law: nothing is written into the ledger but under a lease that is still ours. Wh
 long that another has the work, leaves at most a file under a key that only the same work would use.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -42,14 +42,18 @@ class Hold:
     def kept(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The same bytes; the lease is renewed as they go by. `LeaseLost` ends them."""
         for chunk in chunks:
-            now = self.world.now()
-            if now >= self.lease.until - LEASE_MS + KEEP_MS:
-                self.lease = self.world.leases.keep(self.lease, now)
+            self.renew()
             yield chunk
 
+    def renew(self) -> None:
+        """Still at it: have the lease for longer, where a part of it has passed."""
+        now = self.world.now()
+        if now >= self.lease.until - LEASE_MS + KEEP_MS:
+            self.lease = self.world.leases.keep(self.lease, now)
 
-def once(world: World, job: Job, do: Callable[[Hold], Event]) -> None:
-    """Do it and write down what came of it, unless that is done already.
+
+def once(world: World, job: Job, do: Callable[[Hold], Event | Sequence[Event]]) -> None:
+    """Do it and write down what came of it, one fact or several at once, unless that is done already.
 
     What goes wrong is `TryFailed` while a further try is allowed, and `GivenUp` afterwards; `Busy` and
     `LeaseLost` are no failures: somebody else is at it.
@@ -61,8 +65,8 @@ def once(world: World, job: Job, do: Callable[[Hold], Event]) -> None:
     except Spent as spent:
         raise _given_up(world, job, spent) from spent
     try:
-        fact = do(hold)
-        world.leases.commit(hold.lease, job.subject, fact)
+        told = do(hold)
+        world.leases.commit(hold.lease, job.subject, [told] if isinstance(told, Event) else told)
     except LeaseLost:
         raise
     except Exception as fault:

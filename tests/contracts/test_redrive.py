@@ -78,7 +78,7 @@ def test_work_that_was_given_up_may_be_tried_three_times_more(stack: Stack) -> N
 
 
 def test_work_that_was_done_meanwhile_is_not_said_to_be_tried_again(stack: Stack) -> None:
-    stack.leases.commit(stack.leases.take(TARGET, NOON), SUBJECT, e.StartAccepted(at=1))
+    stack.leases.commit(stack.leases.take(TARGET, NOON), SUBJECT, [e.StartAccepted(at=1)])
     stack.queue.bury("the message", GIVEN_UP)
 
     stack.redrive()

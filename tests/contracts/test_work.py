@@ -16,9 +16,9 @@ from moto.core.models import botocore_stubber
 from chalicelib.adapters.dynamodb import DynamoLedger
 from chalicelib.adapters.dynamodb_work import DynamoLeases
 from chalicelib.core.errors import Unavailable
-from chalicelib.core.events import Event
+from chalicelib.core.events import Event, SegmentStored
 from chalicelib.core.ids import Kind
-from chalicelib.core.work import LEASE_MS, Busy, Collected, Done, Lease, LeaseLost, Spent
+from chalicelib.core.work import FACTS_AT_MOST, LEASE_MS, Busy, Collected, Done, Lease, LeaseLost, Spent
 from chalicelib.ports import Leases, Ledger, recording_subject
 from tests.builders import RID, stored
 from tests.contracts.conftest import BOTH, REGION, Aws, Wire
@@ -43,7 +43,7 @@ class Works:
 
     def commit(self, lease: Lease, fact: Event = FACT) -> bool:
         """With the one fact."""
-        return self.leases.commit(lease, SUBJECT, fact)
+        return self.leases.commit(lease, SUBJECT, [fact])
 
     def spend(self, tries: int, reason: str = "the bucket is down") -> None:
         """Tries that fail."""
@@ -197,6 +197,65 @@ def test_who_committed_can_not_fail_and_hears_the_same_again(works: Works) -> No
     with pytest.raises(Done):
         works.take()
     assert works.ledger.read(SUBJECT) == (FACT,)
+
+
+FACTS = tuple(stored(f"{name}.webm") for name in "abc")
+
+
+def test_all_facts_of_a_commit_are_written_at_once(works: Works) -> None:
+    assert works.leases.commit(works.take(), SUBJECT, FACTS)
+
+    assert set(works.ledger.read(SUBJECT)) == set(FACTS)
+    with pytest.raises(Done):
+        works.take(LATER)
+
+
+@pytest.mark.parametrize("there", [(0,), (1,), (0, 2), (0, 1, 2)])
+def test_facts_that_were_there_stay_and_hinder_no_other(works: Works, there: tuple[int, ...]) -> None:
+    for place in there:
+        works.ledger.append(SUBJECT, FACTS[place])
+    lease, later = works.take(), [replace(fact, at=99) for fact in FACTS]
+
+    news = [works.leases.commit(lease, SUBJECT, later) for _ in range(2)]
+
+    assert news == [len(there) < len(FACTS)] * 2
+    told = {fact.file: fact.at for fact in works.ledger.read(SUBJECT) if isinstance(fact, SegmentStored)}
+    assert told == {fact.file: FACTS[0].at if n in there else 99 for n, fact in enumerate(FACTS)}
+
+
+def test_a_fact_that_is_told_twice_in_a_commit_is_one(works: Works) -> None:
+    assert works.leases.commit(works.take(), SUBJECT, [FACT, FACT])
+
+    assert works.ledger.read(SUBJECT) == (FACT,)
+
+
+def test_a_commit_may_have_nothing_to_tell(works: Works) -> None:
+    assert not works.leases.commit(works.take(), SUBJECT, [])
+
+    with pytest.raises(Done):
+        works.take(LATER)
+
+
+def test_a_zombie_commits_none_of_many(works: Works) -> None:
+    lease = works.take()
+    works.ledger.append(SUBJECT, FACTS[0])
+    works.take(LATER)
+
+    with pytest.raises(LeaseLost):
+        works.leases.commit(lease, SUBJECT, FACTS)
+
+    assert works.ledger.read(SUBJECT) == FACTS[:1]
+
+
+def test_a_commit_holds_as_many_facts_as_a_transaction(works: Works) -> None:
+    facts = [stored(f"{number}.webm") for number in range(FACTS_AT_MOST + 1)]
+    lease = works.take()
+
+    with pytest.raises(ValueError, match="91 facts"):
+        works.leases.commit(lease, SUBJECT, facts)
+    assert works.leases.commit(lease, SUBJECT, facts[1:])
+
+    assert len(works.ledger.read(SUBJECT)) == FACTS_AT_MOST
 
 
 # --- three tries ----------------------------------------------------------------------------------

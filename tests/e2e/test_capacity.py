@@ -1,7 +1,7 @@
 """What a recording's whole life costs in the table: write units, as DynamoDB counts them."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,9 +74,9 @@ class StreamedLeases(DynamoLeases):
 
     stream: deque[str] = field(default_factory=deque)
 
-    def commit(self, lease: Lease, subject: str, fact: e.Event) -> bool:
+    def commit(self, lease: Lease, subject: str, facts: Sequence[e.Event]) -> bool:
         """Written, and streamed."""
-        news = super().commit(lease, subject, fact)
+        news = super().commit(lease, subject, facts)
         if news:
             self.stream.append(subject)
         return news

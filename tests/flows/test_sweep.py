@@ -206,7 +206,7 @@ def test_what_somebody_is_at_again_is_left_to_them(world: MemoryWorld) -> None:
     lease = world.leases.take(TARGET, world.now())
 
     assert swept(world)["outputs"] == 0
-    assert world.leases.commit(lease, recording_subject(RID), stored("a.webm"))
+    assert world.leases.commit(lease, recording_subject(RID), [stored("a.webm")])
 
 
 def test_who_is_late_commits_nothing_that_was_swept_away(world: MemoryWorld) -> None:
@@ -218,7 +218,7 @@ def test_who_is_late_commits_nothing_that_was_swept_away(world: MemoryWorld) -> 
     with pytest.raises(LeaseLost):
         world.leases.keep(lease, world.now())
     with pytest.raises(LeaseLost):
-        world.leases.commit(lease, recording_subject(RID), stored("a.webm"))
+        world.leases.commit(lease, recording_subject(RID), [stored("a.webm")])
 
     assert world.ledger.read(recording_subject(RID)) == ()
 
@@ -232,14 +232,14 @@ def test_who_commits_while_it_is_swept_keeps_what_they_committed(world: MemoryWo
         def unfinished(self, target: str) -> bool:
             answer = super().unfinished(target)
             if between == "unfinished":
-                assert self.commit(lease, recording_subject(RID), stored("a.webm"))
+                assert self.commit(lease, recording_subject(RID), [stored("a.webm")])
             return answer
 
         def collect(self, target: str, now: int) -> bool:
             answer = super().collect(target, now)
             if between == "collect":
                 with pytest.raises(LeaseLost):
-                    self.commit(lease, recording_subject(RID), stored("a.webm"))
+                    self.commit(lease, recording_subject(RID), [stored("a.webm")])
             return answer
 
     world.leases = Interleaved(world.ledger)

@@ -1,6 +1,6 @@
 """Work is done by one at a time and committed once; who dies, fails or stays away too long harms nobody."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -324,8 +324,8 @@ def test_a_commit_whose_answer_never_came_was_done_all_the_same(world: MemoryWor
     class Silent(MemoryLeases):
         """Does what it is asked, and does not answer."""
 
-        def commit(self, lease: Lease, subject: str, fact: Event) -> bool:
-            super().commit(lease, subject, fact)
+        def commit(self, lease: Lease, subject: str, facts: Sequence[Event]) -> bool:
+            super().commit(lease, subject, facts)
             raise Unavailable("ledger_unavailable", "the ledger can not be reached; try again")
 
     world.leases = Silent(world.ledger)

@@ -1,7 +1,7 @@
 """The deployed world with a clock that can be moved, and worlds that are broken, to see that it shows."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self, cast
@@ -75,9 +75,13 @@ class Scattering(Sound):
 
 @dataclass(frozen=True)
 class _InTwo(DynamoLeases):
-    def commit(self, lease: Lease, subject: str, fact: Event) -> bool:
+    def commit(self, lease: Lease, subject: str, facts: Sequence[Event]) -> bool:
         self._done(lease)
-        return DynamoLedger(self.client, self.table).append(subject, fact)
+        return self._told(subject, facts)
+
+    def _told(self, subject: str, facts: Sequence[Event]) -> bool:
+        ledger = DynamoLedger(self.client, self.table)
+        return sum(ledger.append(subject, fact) for fact in facts) > 0
 
     def _done(self, lease: Lease) -> None:
         told = {
@@ -99,8 +103,8 @@ class InTwo(Sound):
 
 @dataclass(frozen=True)
 class _Unfenced(_InTwo):
-    def commit(self, lease: Lease, subject: str, fact: Event) -> bool:
-        news = DynamoLedger(self.client, self.table).append(subject, fact)
+    def commit(self, lease: Lease, subject: str, facts: Sequence[Event]) -> bool:
+        news = self._told(subject, facts)
         self._done(lease)
         return news
 
