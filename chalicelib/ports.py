@@ -302,8 +302,8 @@ class Shelf(Protocol):
         """Store a small file whole, unless the key is there."""
         ...
 
-    def read(self, key: str) -> Reading:
-        """Open a file; `NotFound` when it is not there."""
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Reading:
+        """Open a file, from `start` to before `end`; `NotFound` when there are no such bytes."""
         ...
 
     def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:

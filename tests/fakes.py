@@ -541,14 +541,16 @@ class MemoryShelf:
         """Unless it is there."""
         self.write(key, content_type).front(body)
 
-    def read(self, key: str) -> Reading:
-        """A visible file."""
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Reading:
+        """A visible file, or a part of it."""
         self.tape.asks("shelf.read")
-        if key not in self.files:
+        if end is not None and end <= start:
+            raise ValueError(f"no bytes are asked for: [{start}, {end})")
+        body, _ = self.files.get(key, (b"", ""))
+        if key not in self.files or (start and start >= len(body)):
             raise NotFound("object_gone", f"the object {key!r} is not there any more")
-        body, _ = self.files[key]
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        return _MemoryReading(Object(key, etag, len(body), self.now()), body)
+        return _MemoryReading(Object(key, etag, len(body), self.now()), body[start:end])
 
     def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:
         """In the order of the keys, as S3 lists."""

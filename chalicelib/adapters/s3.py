@@ -14,7 +14,7 @@ from chalicelib.ports import Object, Reading, Writing
 
 CHUNK = 1 << 20
 PART = 8 << 20  # S3 takes parts of 5 MiB and more, 10,000 at most: files up to 80 GB
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
+_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412", "InvalidRange", "416"})
 _THERE = frozenset({"PreconditionFailed", "412"})
 _FINISHED = frozenset({"NoSuchUpload"})
 
@@ -52,9 +52,14 @@ class S3Shelf:
         """One PUT, `If-None-Match: *`."""
         self.write(key, content_type).front(body)
 
-    def read(self, key: str) -> Reading:
-        """One GET."""
-        return _reading(self.client, self.bucket, key)
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Reading:
+        """One GET, ranged where not all is wanted. S3 cuts a range at the file's end."""
+        if end is not None and end <= start:
+            raise ValueError(f"no bytes are asked for: [{start}, {end})")
+        ranged = (
+            {} if (start, end) == (0, None) else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
+        )
+        return _reading(self.client, self.bucket, key, **ranged)
 
     def under(self, prefix: str, after: str | None = None) -> Iterator[Object]:
         """ListObjectsV2, paged."""
@@ -150,13 +155,14 @@ class _Upload:
         )
 
 
-def _reading(client: Any, bucket: str, key: str, **pinned: str) -> Reading:
+def _reading(client: Any, bucket: str, key: str, **asked: str) -> Reading:
     try:
         with _Failures(_GONE):
-            answer = client.get_object(Bucket=bucket, Key=key, **pinned)
+            answer = client.get_object(Bucket=bucket, Key=key, **asked)
     except ClientError as error:
         raise NotFound("object_gone", f"the object {key!r} is not there any more") from error
-    told = Object(key, answer["ETag"].strip('"'), answer["ContentLength"], _millis(answer["LastModified"]))
+    whole = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
+    told = Object(key, answer["ETag"].strip('"'), int(whole), _millis(answer["LastModified"]))
     return _S3Reading(told, answer["Body"])
 
 

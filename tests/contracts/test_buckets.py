@@ -141,6 +141,37 @@ def test_a_file_is_its_front_and_its_body(buckets: Buckets, size: int, front: in
     assert buckets.unfinished() == 0
 
 
+RANGES: list[tuple[int, int | None]] = [(0, None), (0, 5), (3, 7), (3, None), (9, 10), (9, 99), (0, 99)]
+
+
+@pytest.mark.parametrize(("start", "end"), RANGES)
+def test_a_part_of_a_file_is_read(buckets: Buckets, start: int, end: int | None) -> None:
+    body = b"0123456789"
+    buckets.shelf.put("k", body, "text/plain")
+
+    reading = buckets.shelf.read("k", start, end)
+
+    assert b"".join(reading) == body[start:end]
+    assert reading.object.bytes == len(body)
+
+
+def test_bytes_behind_a_files_end_are_not_found(buckets: Buckets) -> None:
+    buckets.shelf.put("k", b"0123456789", "text/plain")
+
+    for start, end in ((10, None), (10, 20), (99, 100)):
+        with pytest.raises(NotFound, match="object_gone"):
+            buckets.shelf.read("k", start, end)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 0), (5, 5), (5, 4)])
+def test_nobody_asks_for_no_bytes(buckets: Buckets, start: int, end: int) -> None:
+    # S3 would answer with the whole file.
+    buckets.shelf.put("k", b"0123456789", "text/plain")
+
+    with pytest.raises(ValueError, match="no bytes"):
+        buckets.shelf.read("k", start, end)
+
+
 @pytest.mark.parametrize("size", [10, 3 * PART])
 def test_what_lies_under_a_key_stays(buckets: Buckets, size: int) -> None:
     for fill in (b"first", b"other"):
