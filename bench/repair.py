@@ -109,11 +109,11 @@ class Sink:
         self.body, self.target = open(target, "wb", 0).write, target
     def front(self, data):
         with open(self.target + ".front", "wb", 0) as first:
-            return first.write(data)
+            first.write(data)
 
 def once():
     source = open(sys.argv[1], "rb", 0)
-    return repair(iter(lambda: source.read(1 << 20), b""), Sink(sys.argv[-1])).bytes_read
+    return repair(iter(lambda: source.read(1 << 20), b""), Sink(sys.argv[-1])).scan.bytes_read
 
 if sys.argv[2] == "warm":
     once()

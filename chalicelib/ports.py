@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from chalicelib.core.events import Event, RecordingRequested
 from chalicelib.core.heads import RecordingHead, SessionHead
-from chalicelib.core.scan import Scan
+from chalicelib.core.scan import Repaired
 from chalicelib.core.work import Lease
 
 
@@ -334,8 +334,8 @@ class Store(Protocol):
 class Media(Protocol):
     """What is done to bytes. Both raise `NotRecording` for what is not what it claims to be."""
 
-    def repair(self, chunks: Iterable[bytes], sink: Writing) -> Scan:
-        """Rewrite a live-muxed file as a seekable one in a single pass, and tell what was in it."""
+    def repair(self, chunks: Iterable[bytes], sink: Writing) -> Repaired:
+        """Rewrite a live-muxed file as a seekable one without holes in a single pass, and tell of both."""
         ...
 
     def poster(self, chunks: Iterable[bytes]) -> bytes:

@@ -21,7 +21,7 @@ from chalicelib.core.errors import Invalid, NotFound, Unavailable, Untrusted
 from chalicelib.core.events import CONCLUSIONS, Event, from_record, to_record
 from chalicelib.core.heads import RecordingHead, SessionHead, recording_head
 from chalicelib.core.recording import Recording
-from chalicelib.core.scan import NotRecording, Scan
+from chalicelib.core.scan import NotRecording, Repaired, Scan
 from chalicelib.core.trigger import Appeared
 from chalicelib.core.work import (
     FACTS_AT_MOST,
@@ -611,7 +611,7 @@ def film(duration_ms: int = 1000, **said: Any) -> bytes:
 class ScriptedMedia:
     """Answers to the port `Media`: reads what `film` wrote, and nothing else."""
 
-    def repair(self, chunks: Iterable[bytes], sink: Writing) -> Scan:
+    def repair(self, chunks: Iterable[bytes], sink: Writing) -> Repaired:
         """The film behind a short front."""
         body = b"".join(chunks)
         if not body.startswith(FILM):
@@ -621,7 +621,7 @@ class ScriptedMedia:
         if "breaks_off" in told:
             raise NotRecording("no_packets", told["breaks_off"])
         sink.front(b"front:")
-        return Scan(**{**_SCAN, "bytes_read": len(body), **told})
+        return Repaired(Scan(**{**_SCAN, "bytes_read": len(body), **told}), b'{"index":"of a film"}')
 
     def poster(self, chunks: Iterable[bytes]) -> bytes:
         """A picture of a film's first bytes."""

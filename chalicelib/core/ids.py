@@ -198,6 +198,17 @@ def artifact_key(where: Place, product: str, digest: str, extension: str) -> str
     )
 
 
+def index_key(repaired_key: str) -> str:
+    """Where the sidecar index of a repaired file lies.
+
+    >>> index_key("sessions/s/anna/audio/repaired-1-0f.webm")
+    'sessions/s/anna/audio/index-1-0f.json'
+    """
+    folder, slash, file = repaired_key.rpartition("/")
+    stem = file.rpartition(".")[0].partition("-")[2]
+    return f"{folder}{slash}index-{stem}.json"
+
+
 def generation(key: str, number: int) -> str:
     """An artifact's key once what lay under those of the generations before was swept away.
 

@@ -37,6 +37,14 @@ class Scan:
     clock_breaks: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What was found in a file that was repaired, and the sidecar index of what was written."""
+
+    scan: Scan
+    index: bytes
+
+
 class BadSegment(NotRecording):
     """A segment that was read well and whose packets can not be decoded. `source` is its repaired key."""
 

@@ -49,14 +49,15 @@ def _segment(world: World, where: ids.Place, reading: Reading, hold: Hold) -> e.
     delivered = reading.object
     writing = world.shelf.write(hold.target, content_type(where.kind))
     try:
-        scan = world.media.repair(hold.kept(reading), writing)
+        repaired = world.media.repair(hold.kept(reading), writing)
     except NotRecording as unreadable:
         writing.abandon()
         return _rejected(where, delivered, unreadable.code, unreadable.reason, world.now())
     except BaseException:
         writing.abandon()
         raise
-    fact = _stored(where, delivered, scan, hold.target, writing.size, world.now())
+    world.shelf.put(ids.index_key(hold.target), repaired.index, "application/json")
+    fact = _stored(where, delivered, repaired.scan, hold.target, writing.size, world.now())
     # The products first: once the fact is written, a retry finds nothing left to do.
     world.work.make(step.told() for step in steps(where.recording_id, [fact]))
     return fact

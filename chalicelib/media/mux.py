@@ -1,18 +1,24 @@
 """A seekable WebM written in one go: Clusters as packets come, and last what stands before them.
 
 EBML header, SeekHead, Info with the duration, Tracks, Cues, Clusters of known size. The same packets give
-the same bytes. Nothing in it comes from the source's headers but what a decoder needs.
+the same bytes. Nothing in it comes from the source's headers but what a decoder needs. Video is track 1 and
+sound track 2, and every Cluster's head has the same length, so that whole Clusters can be copied from file
+to file: `1F43B675`, four bytes of size, `E7 88`, eight bytes of time, blocks.
 """
 
 from array import array
+from collections.abc import Iterator, Sequence
+from itertools import batched
 from struct import Struct
 from typing import Protocol
 
-from chalicelib.core.scan import Scan
+from chalicelib.core.scan import NotRecording
 from chalicelib.media import matroska as m
-from chalicelib.media.codecs import opus_head
 from chalicelib.media.ebml import element, of_real, of_sint, of_uint, size_of, spelled
+from chalicelib.media.index import ClusterAt, FrameAt
 from chalicelib.media.matroska import Extras, Track
+
+NUMBER_OF_KIND = {"video": 1, "audio": 2}
 
 # A Cluster begins at a key frame, but not sooner than after the first of these; and at the latest after the
 # second, or with so many bytes.
@@ -20,12 +26,23 @@ _CLUSTER_LEAST_MS, _CLUSTER_MOST_MS, _CLUSTER_BYTES = 1_000, 5_000, 4 << 20
 # As far back as a block can say: a Cluster that begins before its predecessor would look like another clock.
 _CLUSTER_BACK_MS = 32_000
 
-# With more than these every second one is forgotten: memory does not grow with the recording.
+# A day of Clusters of a second, and then some: memory does not grow with what a clock is made to show.
+_MOST_CLUSTERS = 100_000
+# With more cues than these every second one is forgotten: the front stays small.
 _MOST_CUES = 16_384
+# Key frames that follow sooner than this are not told of.
+_KEY_FRAME_MS = 1_000
 
-_NUMBER = 1
-_KEY = 0x80
+_NEVER = 1 << 62
+
 _APPLICATION = b"Tracklane"
+
+# A Cluster's head: id, size, and its time as an element.
+CLUSTER_HEAD = 18
+_CLUSTER_TIME = slice(10, CLUSTER_HEAD)
+_cluster_head = Struct(">IIHQ").pack
+# A size of four bytes, the time's id and size, and how much all of the time takes.
+_SIZE, _STAMP, _TIME = 0x10000000, 0xE788, 10
 
 # A simple block's id, size, track, relative time and marks, by how many bytes its size takes.
 _BLOCKS = tuple(Struct(form).pack for form in (">BBBhB", ">BHBhB", ">BIBhB"))
@@ -39,24 +56,30 @@ class Sink(Protocol):
         """The next bytes of what follows the front."""
         ...
 
-    def front(self, data: bytes) -> int:
-        """The bytes before the body, given last; ends the file and returns its size."""
+    def front(self, data: bytes) -> None:
+        """The bytes before the body, given last; ends the file."""
         ...
 
 
 class Muxer:
-    """Writes the packets of one track to a sink."""
+    """Writes packets of one kind, and Clusters of any, to a sink. All times are milliseconds, and rise.
+
+    `NotRecording` with the code `limits` when there are more Clusters than a day has.
+    """
 
     def __init__(self, sink: Sink, kind: str) -> None:
-        self._sink = sink
+        self._sink, self._number = sink, NUMBER_OF_KIND[kind]
         # Of audio every packet is a key frame: there the longest Clusters are as good.
         self._split_after = _CLUSTER_MOST_MS if kind == "audio" else _CLUSTER_LEAST_MS
         self._parts: list[bytes] = []
-        self._start = self._size = self._written = 0
-        self._cues = Cues()
+        self._start = self._size = self._opens = self._written = 0
+        self._last: tuple[int, int, bytes, Extras | None] = (0, 0, b"", None)
+        # Rows of four: time, place behind the front, size, key. Rows of three: time, place, size.
+        self._clusters, self._key_frames = array("Q"), array("Q")
+        self._next_key = 0 if kind == "video" else _NEVER
 
     def add(self, time: int, key: int, frame: bytes, extras: Extras | None) -> None:
-        """Write a packet."""
+        """Write a packet. `key` is 0x80 for a key frame and else 0."""
         passed = time - self._start
         if (
             passed >= _CLUSTER_MOST_MS
@@ -65,77 +88,115 @@ class Muxer:
             or passed < -_CLUSTER_BACK_MS
             or not self._parts
         ):
-            self._begin(time, key)
-            passed = 0
+            self._flush()
+            self._start, self._opens, passed = time, key, 0
+        self._last = time, key, frame, extras
         if extras is not None:
-            self._keep(_group(passed, key, frame, extras))
+            self._group(passed, key, frame, extras)
             return
         size = len(frame) + _BLOCK_HEAD
         if size < 0x7F:
-            head = _BLOCKS[0](m.SIMPLE_BLOCK, 0x80 | size, 0x80 | _NUMBER, passed, key)
+            head = _BLOCKS[0](m.SIMPLE_BLOCK, 0x80 | size, 0x80 | self._number, passed, key)
         elif size < 0x3FFF:
-            head = _BLOCKS[1](m.SIMPLE_BLOCK, 0x4000 | size, 0x80 | _NUMBER, passed, key)
+            head = _BLOCKS[1](m.SIMPLE_BLOCK, 0x4000 | size, 0x80 | self._number, passed, key)
         else:
-            head = _BLOCKS[2](m.SIMPLE_BLOCK, 0x10000000 | size, 0x80 | _NUMBER, passed, key)
+            head = _BLOCKS[2](m.SIMPLE_BLOCK, 0x10000000 | size, 0x80 | self._number, passed, key)
+        if key and time >= self._next_key:
+            self._note(time, len(head), len(frame))
         self._parts += (head, frame)
-        self._size += size + 5
+        self._size += len(head) + len(frame)
 
-    def finish(self, track: Track, scan: Scan) -> int:
-        """Write what is left and the front; the size of the whole file."""
+    def hold(self, until: int) -> None:
+        """Have the last picture that was added shown until then: players stall where nothing spans a hole."""
+        time, key, frame, extras = self._last
+        taken = self._parts[-2 if extras is None else -3 :]
+        del self._parts[-len(taken) :]
+        self._size -= sum(map(len, taken))
+        self._forget(self._written + CLUSTER_HEAD + self._size)
+        told = extras or Extras(None, None, None)
+        self._group(time - self._start, key, frame, Extras(until - time, told.discard_ns, told.reference))
+
+    def copy(self, time: int, key: bool, cluster: bytes) -> None:
+        """Write a whole Cluster that a Muxer made, at another time. `key`: a player can begin there."""
         self._flush()
-        return self._sink.front(_front(track, scan, self._cues, self._written))
+        stamp = time.to_bytes(_CLUSTER_TIME.stop - _CLUSTER_TIME.start)
+        rest = memoryview(cluster)[_CLUSTER_TIME.stop :]
+        self._write(time, key, b"".join((cluster[: _CLUSTER_TIME.start], stamp, rest)))
 
-    def _keep(self, block: bytes) -> None:
-        self._parts.append(block)
-        self._size += len(block)
-
-    def _begin(self, time: int, key: int) -> None:
+    def finish(self, tracks: Sequence[Track], duration_ms: int) -> int:
+        """Write what is left, and the front, whose size is told: there the Clusters begin."""
         self._flush()
-        self._start = time
-        # A first Cluster without a key frame is still the place to begin at.
-        if key or not self._written:
-            self._cues.add(time, self._written)
+        front = _front(tracks, duration_ms, self._cues(), self._written)
+        self._sink.front(front)
+        return len(front)
+
+    def clusters(self, front: int) -> tuple[ClusterAt, ...]:
+        """Where the Clusters lie in a file with so large a front."""
+        return tuple(
+            ClusterAt(time, front + place, size, bool(key))
+            for time, place, size, key in _rows(self._clusters, 4)
+        )
+
+    def key_frames(self, front: int) -> tuple[FrameAt, ...]:
+        """Where key frames of pictures lie in a file with so large a front; at most one each second."""
+        return tuple(FrameAt(time, front + place, size) for time, place, size in _rows(self._key_frames, 3))
+
+    def _group(self, passed: int, key: int, frame: bytes, extras: Extras) -> None:
+        """A block with what only a group can carry."""
+        head, tail = _group(self._number, passed, key, frame, extras)
+        if key and self._start + passed >= self._next_key:
+            self._note(self._start + passed, len(head), len(frame))
+        self._parts += (head, frame, tail)
+        self._size += len(head) + len(frame) + len(tail)
+
+    def _note(self, time: int, head: int, size: int) -> None:
+        """Keep in mind where the key frame lies that is about to be written behind so much of a head."""
+        self._key_frames.extend((time, self._written + CLUSTER_HEAD + self._size + head, size))
+        self._next_key = time + _KEY_FRAME_MS
+
+    def _forget(self, place: int) -> None:
+        """What was said of a key frame that would have begun behind this place."""
+        if self._key_frames and self._key_frames[-2] > place:
+            self._next_key = self._key_frames[-3]
+            del self._key_frames[-3:]
 
     def _flush(self) -> None:
-        if not self._parts:
-            return
-        body = b"".join(self._parts)
-        stamp = of_uint(m.TIMESTAMP, self._start)
-        head = spelled(m.CLUSTER) + size_of(len(stamp) + len(body), 4) + stamp
-        self._sink.body(head + body)
-        self._written += len(head) + len(body)
-        self._parts, self._size = [], 0
+        if self._parts:
+            self._parts.insert(0, _cluster_head(m.CLUSTER, _SIZE | self._size + _TIME, _STAMP, self._start))
+            self._write(self._start, bool(self._opens), b"".join(self._parts))
+            self._parts, self._size = [], 0
+
+    def _write(self, time: int, key: bool, cluster: bytes) -> None:
+        if len(self._clusters) >= 4 * _MOST_CLUSTERS:
+            raise NotRecording("limits", f"the file has more than {_MOST_CLUSTERS} stretches")
+        self._clusters.extend((time, self._written, len(cluster), key))
+        self._sink.body(cluster)
+        self._written += len(cluster)
+
+    def _cues(self) -> list[tuple[int, int]]:
+        """Times and places that a player can start at. A first Cluster without a key frame still is one."""
+        rows = _rows(self._clusters, 4)
+        cues = [(time, place) for time, place, _, key in rows if key or not place]
+        return cues[:: 1 + len(cues) // _MOST_CUES]
 
 
-class Cues:
-    """Where Clusters begin that a player can start at: times, and places behind the front."""
-
-    def __init__(self) -> None:
-        self.times, self.places = array("Q"), array("Q")
-        self._every, self._seen = 1, 0
-
-    def add(self, time: int, place: int) -> None:
-        """Take note of one."""
-        if self._seen % self._every == 0:
-            self.times.append(time)
-            self.places.append(place)
-        self._seen += 1
-        if len(self.times) > _MOST_CUES:
-            self.times, self.places = self.times[::2], self.places[::2]
-            self._every *= 2
+def _rows(flat: "array[int]", width: int) -> Iterator[tuple[int, ...]]:
+    return batched(flat, width, strict=True)
 
 
-def _group(passed: int, key: int, frame: bytes, extras: Extras) -> bytes:
-    """A block with what only a group can carry."""
-    block = bytes([0x80 | _NUMBER]) + passed.to_bytes(2, signed=True) + b"\0" + frame
-    parts = [element(m.BLOCK, block)]
+def _group(number: int, passed: int, key: int, frame: bytes, extras: Extras) -> tuple[bytes, bytes]:
+    """What stands before and behind a frame that has a group."""
+    tail = b""
     if extras.duration_ms:
-        parts.append(of_uint(m.BLOCK_DURATION, extras.duration_ms))
+        tail += of_uint(m.BLOCK_DURATION, extras.duration_ms)
     if not key:
-        parts.append(of_sint(m.REFERENCE_BLOCK, extras.reference or -1))
+        tail += of_sint(m.REFERENCE_BLOCK, extras.reference or -1)
     if extras.discard_ns:
-        parts.append(of_sint(m.DISCARD_PADDING, extras.discard_ns))
-    return element(m.BLOCK_GROUP, *parts)
+        tail += of_sint(m.DISCARD_PADDING, extras.discard_ns)
+    block = bytes([0x80 | number]) + passed.to_bytes(2, signed=True) + b"\0"
+    inner = spelled(m.BLOCK) + size_of(len(block) + len(frame)) + block
+    outer = spelled(m.BLOCK_GROUP) + size_of(len(inner) + len(frame) + len(tail))
+    return outer + inner, tail
 
 
 # --- the front ---
@@ -145,34 +206,38 @@ _DURATION, _MUXING_APP, _WRITING_APP = 0x4489, 0x4D80, 0x5741
 _TRACK_UID, _FLAG_LACING, _SAMPLING_FREQUENCY = 0x73C5, 0x9C, 0xB5
 _CUE_POINT, _CUE_TIME, _CUE_POSITIONS, _CUE_TRACK, _CUE_CLUSTER = 0xBB, 0xB3, 0xB7, 0xF7, 0xF1
 _TYPE_OF_KIND = {"video": 1, "audio": 2}
-# H.264 is not allowed in WebM proper.
-_DOC_TYPES = {"h264": b"matroska"}
 
 
-def _front(track: Track, scan: Scan, cues: Cues, body_size: int) -> bytes:
+type _Cues = list[tuple[int, int]]
+
+
+def _front(tracks: Sequence[Track], duration_ms: int, cues: _Cues, body_size: int) -> bytes:
     """All that stands before the Clusters. Its places have a fixed length, so that its size is known."""
-    info, tracks = _info(scan), _tracks(track, scan)
+    number = min(NUMBER_OF_KIND[track.kind] for track in tracks)
+    info, described = _info(duration_ms), element(m.TRACKS, *map(_track, tracks))
     seek_size = len(_seek_head(0, 0, 0))
-    cues_at = seek_size + len(info) + len(tracks)
-    clusters_at = cues_at + len(_cue_table(cues, 0))
+    cues_at = seek_size + len(info) + len(described)
+    clusters_at = cues_at + len(_cue_table(number, cues, 0))
     parts = (
         _seek_head(seek_size, seek_size + len(info), cues_at),
         info,
-        tracks,
-        _cue_table(cues, clusters_at),
+        described,
+        _cue_table(number, cues, clusters_at),
     )
     segment = spelled(m.SEGMENT) + size_of(clusters_at + body_size, 8)
-    return b"".join((_ebml_header(track), segment, *parts))
+    return b"".join((_ebml_header(tracks), segment, *parts))
 
 
-def _ebml_header(track: Track) -> bytes:
+def _ebml_header(tracks: Sequence[Track]) -> bytes:
+    # H.264 is not allowed in WebM proper.
+    doc_type = b"matroska" if any(track.codec == "h264" for track in tracks) else b"webm"
     return element(
         m.EBML,
         of_uint(0x4286, 1),  # EBMLVersion
         of_uint(0x42F7, 1),  # EBMLReadVersion
         of_uint(0x42F2, 4),  # EBMLMaxIDLength
         of_uint(0x42F3, 8),  # EBMLMaxSizeLength
-        element(m.DOC_TYPE, _DOC_TYPES.get(track.codec, b"webm")),
+        element(m.DOC_TYPE, doc_type),
         of_uint(0x4287, 4),  # DocTypeVersion
         of_uint(0x4285, 2),  # DocTypeReadVersion
     )
@@ -189,35 +254,29 @@ def _seek_head(info_at: int, tracks_at: int, cues_at: int) -> bytes:
     )
 
 
-def _info(scan: Scan) -> bytes:
+def _info(duration_ms: int) -> bytes:
     return element(
         m.INFO,
         of_uint(m.TIMESTAMP_SCALE, 1_000_000),
-        of_real(_DURATION, max(1, scan.duration_ms)),
+        of_real(_DURATION, max(1, duration_ms)),
         element(_MUXING_APP, _APPLICATION),
         element(_WRITING_APP, _APPLICATION),
     )
 
 
-def _tracks(track: Track, scan: Scan) -> bytes:
-    private = track.private
-    if track.codec == "opus" and not private.startswith(b"OpusHead"):
-        private = opus_head(track.channels)
+def _track(track: Track) -> bytes:
     return element(
-        m.TRACKS,
-        element(
-            m.TRACK_ENTRY,
-            of_uint(m.TRACK_NUMBER, _NUMBER),
-            of_uint(_TRACK_UID, _NUMBER),
-            of_uint(m.TRACK_TYPE, _TYPE_OF_KIND[track.kind]),
-            of_uint(_FLAG_LACING, 0),
-            element(m.CODEC_ID, track.codec_id),
-            element(m.CODEC_PRIVATE, private) if private else b"",
-            _known(m.DEFAULT_DURATION, track.frame_ns),
-            _known(m.CODEC_DELAY, track.delay_ns),
-            _known(m.SEEK_PRE_ROLL, track.pre_roll_ns),
-            _audio(private) if track.kind == "audio" else _video(scan),
-        ),
+        m.TRACK_ENTRY,
+        of_uint(m.TRACK_NUMBER, NUMBER_OF_KIND[track.kind]),
+        of_uint(_TRACK_UID, NUMBER_OF_KIND[track.kind]),
+        of_uint(m.TRACK_TYPE, _TYPE_OF_KIND[track.kind]),
+        of_uint(_FLAG_LACING, 0),
+        element(m.CODEC_ID, track.codec_id),
+        element(m.CODEC_PRIVATE, track.private) if track.private else b"",
+        _known(m.DEFAULT_DURATION, track.frame_ns),
+        _known(m.CODEC_DELAY, track.delay_ns),
+        _known(m.SEEK_PRE_ROLL, track.pre_roll_ns),
+        _audio(track) if track.kind == "audio" else _video(track),
     )
 
 
@@ -225,25 +284,21 @@ def _known(ident: int, value: int) -> bytes:
     return of_uint(ident, value) if value else b""
 
 
-def _audio(head: bytes) -> bytes:
-    """Opus always sounds at 48 kHz; its own header knows the channels best."""
-    channels = head[9] if len(head) > 9 else 1
-    return element(m.AUDIO, of_real(_SAMPLING_FREQUENCY, 48_000.0), of_uint(m.CHANNELS, max(1, channels)))
+def _audio(track: Track) -> bytes:
+    """Opus always sounds at 48 kHz."""
+    return element(m.AUDIO, of_real(_SAMPLING_FREQUENCY, 48_000.0), of_uint(m.CHANNELS, track.channels))
 
 
-def _video(scan: Scan) -> bytes:
-    if scan.width is None or scan.height is None:
+def _video(track: Track) -> bytes:
+    if not track.width or not track.height:
         return b""
-    return element(m.VIDEO, of_uint(m.WIDTH, scan.width), of_uint(m.HEIGHT, scan.height))
+    return element(m.VIDEO, of_uint(m.WIDTH, track.width), of_uint(m.HEIGHT, track.height))
 
 
-def _cue_table(cues: Cues, clusters_at: int) -> bytes:
-    return element(
-        m.CUES,
-        *(_cue(time, clusters_at + place) for time, place in zip(cues.times, cues.places, strict=True)),
-    )
+def _cue_table(number: int, cues: _Cues, clusters_at: int) -> bytes:
+    return element(m.CUES, *(_cue(number, time, clusters_at + place) for time, place in cues))
 
 
-def _cue(time: int, place: int) -> bytes:
-    where = element(_CUE_POSITIONS, of_uint(_CUE_TRACK, _NUMBER), of_uint(_CUE_CLUSTER, place, 8))
+def _cue(number: int, time: int, place: int) -> bytes:
+    where = element(_CUE_POSITIONS, of_uint(_CUE_TRACK, number), of_uint(_CUE_CLUSTER, place, 8))
     return element(_CUE_POINT, of_uint(_CUE_TIME, time), where)

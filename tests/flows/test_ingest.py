@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from chalicelib.core import events as e
+from chalicelib.core import ids
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.ids import Kind
 from chalicelib.core.plan import step_of
-from chalicelib.core.scan import Scan
+from chalicelib.core.scan import Repaired
 from chalicelib.core.trigger import Appeared
 from chalicelib.core.work import LEASE_MS, Busy
 from chalicelib.flows.ingest import ingest
@@ -57,7 +58,15 @@ def test_the_copy_is_there_before_the_fact_and_the_work_before_the_word(world: M
     ingest(world, landed(world, CLIP, film(kind="video")))
 
     doors = [done.split()[0] for done in world.tape.done]
-    assert doors == ["leases.take", "shelf.front", "work.make", "leases.commit"]
+    assert doors == ["leases.take", "shelf.front", "shelf.front", "work.make", "leases.commit"]
+
+
+def test_the_sidecar_index_lies_beside_the_copy(world: MemoryWorld) -> None:
+    ingest(world, landed(world))
+
+    copy = only(world, e.SegmentStored).repaired_key
+    assert world.shelf.files[ids.index_key(copy)] == (b'{"index":"of a film"}', "application/json")
+    assert set(world.shelf.files) == {copy, ids.index_key(copy)}
 
 
 def test_a_name_without_a_stamp_counts_back_from_its_arrival(world: MemoryWorld) -> None:
@@ -85,7 +94,7 @@ def test_two_at_once_write_one_fact_and_one_file(world: MemoryWorld) -> None:
     class Interrupted(ScriptedMedia):
         """The same object's other message is received meanwhile."""
 
-        def repair(self, chunks: Iterable[bytes], sink: Writing) -> Scan:
+        def repair(self, chunks: Iterable[bytes], sink: Writing) -> Repaired:
             with pytest.raises(Busy) as busy:
                 ingest(world, told)
             heard.append(busy.value.again_s)
@@ -97,7 +106,7 @@ def test_two_at_once_write_one_fact_and_one_file(world: MemoryWorld) -> None:
 
     assert heard == [60]
     assert facts(world, RID) == ["SegmentStored"]
-    assert len(world.shelf.files) == 1
+    assert len(world.shelf.files) == 2
 
 
 def test_an_object_that_is_overwritten_while_it_is_read_keeps_its_own_name(world: MemoryWorld) -> None:
@@ -106,10 +115,10 @@ def test_an_object_that_is_overwritten_while_it_is_read_keeps_its_own_name(world
     class Slow(ScriptedMedia):
         """VideoSDK delivers again before the first is read to its end."""
 
-        def repair(self, chunks: Iterable[bytes], sink: Writing) -> Scan:
-            scan = super().repair(chunks, sink)
+        def repair(self, chunks: Iterable[bytes], sink: Writing) -> Repaired:
+            repaired = super().repair(chunks, sink)
             world.inbox.put(KEY, film(2000))
-            return scan
+            return repaired
 
     world.media = Slow()
     ingest(world, told)
@@ -126,7 +135,7 @@ def test_an_overwritten_object_is_another_segment_of_the_same_file(world: Memory
     recording = known(world, RID)
     assert len(recording.told(e.SegmentStored)) == 2
     assert [segment.duration_ms for segment in recording.segments] == [2000]
-    assert len(world.shelf.files) == 2
+    assert len(world.shelf.files) == 4
 
 
 @pytest.mark.parametrize("body", [b"", b"text that claims to be WebM"])
@@ -213,16 +222,16 @@ HOSTILE = ["a b+c.webm", "ünï-😀.webm", "%2F.webm", "a#b.webm", "~x.webm"]
 def test_a_hostile_name_never_reaches_an_output_key(world: MemoryWorld, file: str) -> None:
     ingest(world, landed(world, f"recordings/{RID}/s 1#/{'p' * 90}/audio/{file}"))
 
-    [output] = world.shelf.files
-    assert output.isascii()
-    assert not set(output) & set(" #%+?&")
-    assert output.count("/") == 4
+    for output in world.shelf.files:
+        assert output.isascii()
+        assert not set(output) & set(" #%+?&")
+        assert output.count("/") == 4
 
 
 # --- killed and down ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("effects", range(4))
+@pytest.mark.parametrize("effects", range(5))
 def test_killed_anywhere_the_retry_gives_the_same_file_and_every_step(
     world: MemoryWorld, effects: int
 ) -> None:
@@ -263,7 +272,7 @@ def test_a_reading_that_breaks_off_leaves_no_output(world: MemoryWorld) -> None:
     class Torn(ScriptedMedia):
         """The connection breaks while the file is being written."""
 
-        def repair(self, chunks: Iterable[bytes], sink: Writing) -> Scan:
+        def repair(self, chunks: Iterable[bytes], sink: Writing) -> Repaired:
             del chunks
             sink.body(b"half")
             raise Unavailable("bucket_unavailable", "the connection broke")

@@ -9,7 +9,7 @@ from chalicelib.core import events as e
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.events import Event
 from chalicelib.core.plan import step_of
-from chalicelib.core.scan import NotRecording, Scan
+from chalicelib.core.scan import NotRecording, Repaired
 from chalicelib.core.trigger import Appeared
 from chalicelib.core.work import LEASE_MS, Busy, GivenUp, Lease, LeaseLost, TryFailed
 from chalicelib.flows.ingest import ingest
@@ -40,7 +40,7 @@ class Meanwhile(ScriptedMedia):
     when: str = "read"
     happened: bool = False
 
-    def repair(self, chunks: Iterable[bytes], sink: Writing) -> Scan:
+    def repair(self, chunks: Iterable[bytes], sink: Writing) -> Repaired:
         """As ever."""
         return super().repair(self._watched(chunks), sink)
 
@@ -64,7 +64,7 @@ class Failing(ScriptedMedia):
     faults: list[BaseException] = field(default_factory=list)
     tries: int = 0
 
-    def repair(self, chunks: Iterable[bytes], sink: Writing) -> Scan:
+    def repair(self, chunks: Iterable[bytes], sink: Writing) -> Repaired:
         """Fails half-way."""
         self.tries += 1
         if self.faults:

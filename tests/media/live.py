@@ -19,6 +19,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from chalicelib.core.scan import Scan
+from chalicelib.media.index import Index, index_of
 from chalicelib.media.repair import repair
 
 UNKNOWN = b"\x01\xff\xff\xff\xff\xff\xff\xff"
@@ -280,8 +281,14 @@ _LACINGS = {"xiph": _xiph, "ebml": _ebml, "equal": _equal}
 def repaired(data: bytes | Iterable[bytes]) -> tuple[Scan, bytes]:
     """The scan and the file."""
     shelf = Shelf()
-    scan = repair([data] if isinstance(data, bytes) else data, shelf)
-    return scan, shelf.file
+    found = repair([data] if isinstance(data, bytes) else data, shelf)
+    return found.scan, shelf.file
+
+
+def indexed(data: bytes) -> tuple[Index, bytes]:
+    """The sidecar index and the file."""
+    shelf = Shelf()
+    return index_of(repair([data], shelf).index), shelf.file
 
 
 def opened(file: bytes | io.BytesIO, form: str = "matroska") -> InputContainer:
@@ -310,9 +317,8 @@ class Nowhere:
     def body(self, data: bytes) -> None:
         """Let it go."""
 
-    def front(self, data: bytes) -> int:
+    def front(self, data: bytes) -> None:
         """Let it go."""
-        return len(data)
 
 
 class Shelf:
@@ -327,11 +333,10 @@ class Shelf:
         assert self.head is None
         self.bodies.append(data)
 
-    def front(self, data: bytes) -> int:
+    def front(self, data: bytes) -> None:
         """The front, once."""
         assert self.head is None
         self.head = data
-        return len(self.file)
 
     @property
     def file(self) -> bytes:
