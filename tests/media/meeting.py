@@ -20,7 +20,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from chalicelib.core.ids import Kind
-from tests.media.live import Codec, Sent, avcc, clusters, el, head, lengths, num
+from tests.media.live import Codec, Sent, avcc, clusters, el, head, lengths, num, shifted
 
 ZERO_AT = 1_790_000_000_000
 LOOP_MS = 10_000
@@ -64,6 +64,7 @@ class Manner:
     drop: float = 0.15
     mutes: bool = True
     drift_ppm: int = 0
+    clock: str = "file"
     first_frame_late_ms: int = 0
     stereo: bool = False
     pre_skip: bool = False
@@ -100,8 +101,9 @@ class Segment:
 
     @property
     def file(self) -> str:
-        """As VideoSDK names it."""
-        return f"track_recording_{self.participant_id}_{self.kind}_{self.start_at - self.first_ms}.webm"
+        """As VideoSDK names it: the stamp is where the file's own clock begins, or the file."""
+        stamp = self.start_at - (0 if self.manner.clock == "running" else self.first_ms)
+        return f"track_recording_{self.participant_id}_{self.kind}_{stamp}.webm"
 
     @property
     def modified_at(self) -> int:
@@ -117,9 +119,8 @@ class Segment:
         """The file, Cluster by Cluster."""
         large = self._loop(self.manner.size)
         yield head(large.codec, tracks=el("1654ae6b", large.entry))
-        shift = self.first_ms - self._first
-        for slot in range(self._first // _SLOT_MS, -(-self._last // _SLOT_MS)):
-            yield self._cluster(slot, self._small if slot < self._switch else large, shift)
+        for slot in self._slots:
+            yield self._cluster(slot, self._small if slot < self._switch else large)
 
     @cached_property
     def packets(self) -> int:
@@ -186,14 +187,19 @@ class Segment:
         fps = 5 if self.kind is Kind.SCREEN_VIDEO else self.manner.fps
         return picture(self.manner.codec, size, fps, self.manner.drop, self.number % 4)
 
-    def _cluster(self, slot: int, loop: "Loop", shift: int) -> bytes:
-        at = slot * _SLOT_MS + self._phase
-        packets = loop.slots[slot % 10]
+    def _cluster(self, slot: int, loop: "Loop") -> bytes:
+        at = self._stamp(slot * _SLOT_MS + self._phase)
         kept = self._kept(slot, loop)
-        if len(kept) == len(packets) and at + shift >= 0:
-            return _CLUSTER + el("e7", num(at + shift)) + loop.bodies[slot % 10]
-        placed = [replace(packet, at=packet.at + at + shift) for packet in kept]
-        return b"".join(clusters(placed)) if placed else b""
+        if len(kept) == len(loop.slots[slot % 10]) and at >= 0:
+            return _CLUSTER + el("e7", num(at)) + loop.bodies[slot % 10]
+        return b"".join(clusters(shifted(kept, at))) if kept else b""
+
+    def _stamp(self, media: int) -> int:
+        """The file's timestamp for a time of the participant's clock."""
+        passed = media - self._first
+        if self.manner.clock == "arrival":
+            passed = round(self._session(passed))
+        return self.first_ms + passed
 
     def _kept(self, slot: int, loop: "Loop") -> list[Sent]:
         """What of a second is recorded; times count from the slot's beginning."""
@@ -245,15 +251,16 @@ class Meeting:
     def _of(self, number: int, kind: Kind) -> Iterator[Segment]:
         manner = self.manner
         ppm = manner.drift_ppm if number % 2 else 0
-        spans = manner.spans.get((number, kind)) or tuple(self._spans(number, kind))
-        for turn, span in enumerate(spans):
-            start, end = _snapped(span, number, kind)
+        spans = manner.spans.get((number, kind)) or self._spans(number, kind)
+        snapped = [_snapped(span, number, kind) for span in spans]
+        for turn, (start, end) in enumerate(snapped):
+            first_ms = _first_ms(manner, kind, number + turn)
             yield Segment(
                 number=number,
                 kind=kind,
                 start=start / (1 + ppm / 1e6),
                 end=end / (1 + ppm / 1e6),
-                first_ms=_first_ms(manner, kind, number + turn),
+                first_ms=start - snapped[0][0] if manner.clock == "running" else first_ms,
                 ppm=ppm,
                 manner=manner,
                 tone=0.8 / max(4, self.people),
@@ -281,9 +288,11 @@ def meeting(people: int, minutes: float, **manner: Any) -> Meeting:
     `manner` has the fields of `Manner`: `codec` is vp8, vp9, h264 or av1; `dtx` has silence not sent; `loss`
     loses some; `ramp` begins each video file at half size; `drop` is the share of pictures that a camera
     leaves out; `mutes` cuts tracks into files; `drift_ppm` is by how much the clocks of every second
-    participant run fast; `first_frame_late_ms` is the first timestamp of every video file; `pre_skip` has
-    Opus files say that their first 6.5 ms are to be skipped; `screen` shares a screen with its sound;
-    `spans` says for some (number, kind) when they are recorded, in milliseconds of the session.
+    participant run fast; `clock` is what timestamps count on: that of each "file", which begins with it, the
+    participant's, "running" on over all files of a kind, or the recorder's, which stamps each "arrival";
+    `first_frame_late_ms` is the first timestamp of every video file; `pre_skip` has Opus files say that
+    their first 6.5 ms are to be skipped; `screen` shares a screen with its sound; `spans` says for some
+    (number, kind) when they are recorded, in milliseconds of the session.
     """
     return Meeting(people, minutes, Manner(**manner))
 
