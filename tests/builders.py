@@ -79,6 +79,8 @@ def stored(file: str, *, start_at: int = ZERO, duration_ms: int = 1000, **said: 
         "repaired_bytes": 1300,
         "modified_at": ZERO,
     }
+    if not said.get("kind", Kind.AUDIO).endswith("audio"):
+        told["codec"] = "vp8"
     return e.SegmentStored(**{**told, **said})
 
 

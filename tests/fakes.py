@@ -621,7 +621,9 @@ class ScriptedMedia:
         if "breaks_off" in told:
             raise NotRecording("no_packets", told["breaks_off"])
         sink.front(b"front:")
-        return Repaired(Scan(**{**_SCAN, "bytes_read": len(body), **told}), b'{"index":"of a film"}')
+        codec = "opus" if told.get("kind", "audio").endswith("audio") else "vp8"
+        scan = Scan(**{**_SCAN, "codec": codec, "bytes_read": len(body), **told})
+        return Repaired(scan, b'{"index":"of a film"}')
 
     def poster(self, chunks: Iterable[bytes]) -> bytes:
         """A picture of a film's first bytes."""
@@ -633,7 +635,6 @@ class ScriptedMedia:
 
 _SCAN: dict[str, Any] = {
     "kind": "audio",
-    "codec": "opus",
     "first_ms": 0,
     "width": None,
     "height": None,

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, get_args
 
 from chalicelib.core.ids import Kind
+from chalicelib.core.step import Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +197,9 @@ class SegmentStored(Event):
     """A delivered file was read whole and its repaired copy written.
 
     `start_at` is the first packet's place on the epoch clock, `clock` where that was taken from and
-    `uncertainty_ms` how far it may be off. `holes` are stretches inside the file without media, as
+    `uncertainty_ms` how far it may be off, as the file alone tells. `first_ms` is the first packet's own
+    timestamp. `sounded_us` is how long its sound lasts by its samples, `spanned_us` by its timestamps, over
+    the stretches in which nothing is missing. `holes` are stretches inside the file without media, as
     [start_ms, end_ms] from `start_at`. `tail_lost` says that the file ends in the middle of
     something; `lost_bytes` and `clock_breaks` are those of the scan. `modified_at` is when the bucket got
     the object: of two deliveries of one file it tells the newer.
@@ -226,6 +229,9 @@ class SegmentStored(Event):
     lost_bytes: int = 0
     clock_breaks: int = 0
     modified_at: int = 0
+    first_ms: int = 0
+    sounded_us: int = 0
+    spanned_us: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +253,33 @@ class SegmentRejected(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentUndecodable(Event):
+    """A file was read well and its packets can not be decoded. `source` is its repaired copy's key."""
+
+    SAME_IF = ("source", "file", "code", "reason")
+
+    source: str
+    file: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentCorrected(Event):
+    """Somebody moved a file on the clock by `shift_ms`, counted from where its own stamp puts it.
+
+    `number` counts a file's corrections: the highest holds, and none adds to another.
+    """
+
+    SAME_IF = ("file", "number", "shift_ms")
+
+    file: str
+    shift_ms: int
+    number: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectMisplaced(Event):
     """An object appeared under the watched prefix whose key names no segment."""
 
@@ -258,10 +291,10 @@ class ObjectMisplaced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkGivenUp(Event):
-    """A delivered file, or a product of it, was tried `tries` times and is tried no more.
+    """A delivered file, or a step of a session's plan, was tried `tries` times and is tried no more.
 
     `target` is the key of what was to be made. For the product `repaired`, `key` and `etag` are those of
-    the delivered object.
+    the delivered object; of a step both are empty, and so is `file`.
     """
 
     SAME_IF = ("target", "tries")
@@ -271,8 +304,8 @@ class WorkGivenUp(Event):
     key: str
     etag: str
     session_id: str
-    participant_id: str
-    kind: Kind
+    participant_id: str | None
+    kind: Kind | None
     file: str
     tries: int
     reason: str
@@ -365,11 +398,12 @@ class ParticipantListed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishRequested(Event):
-    """Somebody wants the session's products now."""
+    """Somebody wants the session's products now: those named, or the usual ones where none is."""
 
-    SAME_IF = ("at",)
+    SAME_IF = ("at", "products")
 
     by: str
+    products: tuple[str, ...] = ()
 
 
 # --- what we made and concluded; conclusions never count as news ----------------------------------
@@ -387,7 +421,10 @@ class VerdictReached(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactMade(Event):
-    """A file that we made. `start` and `end` are epoch milliseconds of what it shows."""
+    """A file that we made. `start` and `end` are epoch milliseconds of what it shows.
+
+    `step` is the target of the plan's step that made it, `source` what that step says of the file's input.
+    """
 
     SAME_IF = ("key",)
 
@@ -400,11 +437,13 @@ class ArtifactMade(Event):
     source: str
     start: int
     end: int
+    step: str = ""
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductFailed(Event):
-    """A file could not be made, and trying again would not help."""
+    """A file, or all of a step's, could not be made, and trying again would not help."""
 
     SAME_IF = ("key",)
 
@@ -412,6 +451,7 @@ class ProductFailed(Event):
     key: str
     source: str
     reason: str
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,7 +473,8 @@ _TYPES = {
         StopRequested, StopAccepted, StopUnneeded, StopUnconfirmed,
         RecordingStarting, RecordingStarted, RecordingStopping, RecordingStopped, RecordingFailed, OddHeard,
         RecordingListed, RecordingEnded,
-        SegmentStored, SegmentRejected, ObjectMisplaced, WorkGivenUp, WorkRedriven,
+        SegmentStored, SegmentRejected, SegmentUndecodable, SegmentCorrected, ObjectMisplaced,
+        WorkGivenUp, WorkRedriven,
         SegmentOverdue, EndOverdue,
         SessionStarted, SessionEnded, ParticipantJoined, ParticipantLeft, ParticipantListed, FinishRequested,
         VerdictReached, ArtifactMade, ProductFailed, ManifestMade,

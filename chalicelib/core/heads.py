@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from chalicelib.core import events as e
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import weight
-from chalicelib.core.timeline import extent
+from chalicelib.core.timeline import DAY_MS, Span, window
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class SessionHead:
 
 def recording_head(recording: Recording) -> RecordingHead:
     """The head of a recording."""
-    whole = extent(recording.segments)
+    whole = window(place.span for place in recording.placed)
     return RecordingHead(
         recording_id=recording.recording_id,
         room_id=recording.room_id,
@@ -83,18 +83,19 @@ def session_head(
 ) -> SessionHead:
     """The head of a session, from the heads of its recordings; `own_facts` counts the session's own facts."""
     heads = list(linked)
-    starts = [head.start_at for head in heads if head.start_at is not None]
-    ends = [head.end_at for head in heads if head.end_at is not None]
-    zero_at = min(starts or [head.requested_at for head in heads], default=0)
+    spans = [Span(h.start_at, h.end_at) for h in heads if h.start_at is not None and h.end_at is not None]
+    whole = window(spans)
+    zero_at = whole.start if spans else min((head.requested_at for head in heads), default=0)
+    inside = all(span.start < zero_at + DAY_MS and span.start >= zero_at for span in spans)
     return SessionHead(
         session_id=session_id,
         room_id=min((head.room_id for head in heads if head.room_id), default=None),
         zero_at=zero_at,
-        duration_ms=max(ends, default=zero_at) - zero_at,
+        duration_ms=whole.end - whole.start,
         participants=len({head.participant_id for head in heads} - {None}),
         recordings=len(heads),
         settled=bool(heads) and all(head.settled for head in heads),
-        complete=bool(heads) and all(head.complete for head in heads),
+        complete=bool(heads) and inside and all(head.complete for head in heads),
         manifest_key=manifest_key,
         known=own_facts + sum(head.known for head in heads),
         begun_at=min((head.requested_at for head in heads), default=0),

@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from chalicelib.core import events as e
+from chalicelib.core.clock import Placed, placed
 from chalicelib.core.ids import Kind, file_name
 from chalicelib.core.verdict import Finding, Verdict
 
@@ -60,6 +61,8 @@ RAN = (
     e.SegmentRejected,
     e.WorkGivenUp,
 )
+SOUND = frozenset({"opus"})  # every other codec that is let in is of pictures
+SHORT_TAIL_MS = range(2_000, 5_000)
 GONE = "object_gone"  # the code of a delivered file that was not there any more when we came to read it
 
 ENDED = frozenset({Phase.STOPPED, Phase.DONE, Phase.FAILED})
@@ -160,6 +163,36 @@ class Recording:
         return sorted(stored, key=lambda f: (f.start_at, f.file))
 
     @cached_property
+    def placed(self) -> list[Placed]:
+        """The same segments, each where all that is known puts it on the epoch clock."""
+        return placed(self.segments, self.shifts)
+
+    @cached_property
+    def shifts(self) -> dict[str, int]:
+        """By how much each file was moved by hand: what its last correction says."""
+        told = sorted(self.told(e.SegmentCorrected), key=lambda f: (f.number, f.shift_ms))
+        return {fact.file: fact.shift_ms for fact in told}
+
+    @cached_property
+    def undecodable(self) -> dict[str, e.SegmentUndecodable]:
+        """The segments whose packets can not be decoded, by file. A newer delivery has its own chance."""
+        copies = {segment.file: segment.repaired_key for segment in self.segments}
+        return {f.file: f for f in self.told(e.SegmentUndecodable) if copies.get(f.file) == f.source}
+
+    @cached_property
+    def usable(self) -> list[Placed]:
+        """Those that products are made of."""
+        return [
+            place
+            for place in self.placed
+            if place.segment.file not in self.undecodable and not self._of_another_kind(place.segment)
+        ]
+
+    def _of_another_kind(self, segment: e.SegmentStored) -> bool:
+        """Whether a file holds a picture where sound should be, or sound instead of a picture."""
+        return self.kind is not None and (segment.codec in SOUND) != self.kind.endswith("audio")
+
+    @cached_property
     def expected(self) -> frozenset[str]:
         """The names of the files that a webhook or VideoSDK's list said there are."""
         return frozenset(
@@ -221,6 +254,8 @@ class Recording:
             yield self._finding("given_up", file, fact.reason)
         for file in sorted(self.delivered):
             yield from self._missing_of(self.delivered[file])
+        for file, undecodable in sorted(self.undecodable.items()):
+            yield self._finding("undecodable", file, undecodable.reason)
         if self._unproven:
             yield self._finding("unproven")
         if not self.awaited and not self._settled():
@@ -239,6 +274,8 @@ class Recording:
             yield self._finding("tail_lost", fact.file)
         elif fact.lost_bytes:
             yield self._finding("damaged", fact.file, f"{fact.lost_bytes} bytes")
+        if isinstance(fact, e.SegmentStored) and self._of_another_kind(fact):
+            yield self._finding("wrong_media", fact.file, fact.codec)
 
     def _odd(self) -> Iterable[Finding]:
         if self.requested is None:
@@ -253,6 +290,7 @@ class Recording:
             yield self._finding("odd_delivery", detail=f"{fact.webhook_type}: {fact.reason}")
         for delivered in sorted(self.delivered.values(), key=lambda f: f.file):
             yield from self._odd_of(delivered)
+        yield from self._short_tail()
 
     def _odd_of(self, fact: Delivered) -> Iterable[Finding]:
         if self.requested and self.expected and fact.file not in self.expected:
@@ -263,6 +301,15 @@ class Recording:
             yield self._finding("broken_clock", fact.file, f"{fact.clock_breaks} times")
         if isinstance(fact, e.SegmentStored) and fact.clock != "stamp":
             yield self._finding("uncertain_clock", fact.file, f"by {fact.clock}, ±{fact.uncertainty_ms} ms")
+
+    def _short_tail(self) -> Iterable[Finding]:
+        """By the list the recording went on a little after its last file's end: too long for what the end
+        takes to be written, too short to be likely a mute."""
+        ends = [fact.end_at for fact in self.told(e.RecordingEnded) if not fact.early]
+        last = max(self.placed, key=lambda place: (place.span.end, place.segment.file), default=None)
+        short_ms = max(ends) - last.span.end if ends and last is not None and last.clock == "stamp" else 0
+        if last is not None and short_ms in SHORT_TAIL_MS:
+            yield self._finding("short_tail", last.segment.file, f"{short_ms} ms")
 
     @property
     def _files(self) -> frozenset[str]:

@@ -1,13 +1,14 @@
 """One sitting in a room: its recordings, its people, and the verdict on all of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from chalicelib.core import events as e
+from chalicelib.core.clock import Placed
 from chalicelib.core.recording import Recording
-from chalicelib.core.timeline import Span, extent
-from chalicelib.core.verdict import Verdict, joined
+from chalicelib.core.timeline import DAY_MS, Span, window
+from chalicelib.core.verdict import Finding, Verdict, joined
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,18 @@ class Session:
         return min(ours or told, default=None)
 
     @cached_property
+    def placed(self) -> list[Placed]:
+        """Every segment, wherever it lies."""
+        return [place for recording in self.recordings for place in recording.placed]
+
+    @cached_property
     def extent(self) -> Span:
-        """From session zero to the end, on the epoch clock."""
-        return extent(segment for recording in self.recordings for segment in recording.segments)
+        """From session zero to the end, on the epoch clock; at most a day."""
+        return window(place.span for place in self.placed)
+
+    def holds(self, place: Placed) -> bool:
+        """Whether a segment begins within the session's time; what does not is no part of its products."""
+        return self.extent.start <= place.start_at < self.extent.start + DAY_MS
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -48,8 +58,16 @@ class Session:
 
     @cached_property
     def verdict(self) -> Verdict:
-        """The verdict on every recording of the session."""
-        return joined([recording.verdict for recording in self.recordings])
+        """The verdict on every recording of the session, and on what only they together tell."""
+        told = joined([recording.verdict for recording in self.recordings])
+        return replace(told, missing=(*told.missing, *self._outside()))
+
+    def _outside(self) -> Iterable[Finding]:
+        for recording in self.recordings:
+            for place in recording.placed:
+                if not self.holds(place):
+                    who, kind, file = recording.participant_id, recording.kind, place.segment.file
+                    yield Finding("outside_session", recording.recording_id, who, kind, file)
 
     @property
     def known(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.core.ids import Kind
 
+# What is measured of a file: a name and what was found.
 type Note = tuple[str, str | int | float | None]
 
 
@@ -44,7 +45,8 @@ class Output:
     """A file to be made. `form` is what it is written as: webm, flac, wav, mp4, json, dat, jpg, vtt.
 
     `participant_id` and `kind` say whose it is; both are None for what is of the whole session. Sprites are
-    several files: `name` is that of their index.
+    several files: `name` is that of their index. `source` says what it is made of, for `ArtifactMade.source`:
+    of a poster the repaired file's key, else a digest of all that decides the output's bytes.
     """
 
     product: str
@@ -52,6 +54,7 @@ class Output:
     name: str
     participant_id: str | None = None
     kind: Kind | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """All tracks of a session on one clock, in whole milliseconds. Spans are half-open: [start, end)."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.core.events import SegmentStored
 
 # Where a segment's start was taken from, and how far that may be off, in milliseconds. The file name's
-# stamp is inferred to be the segment's start; its accuracy is undocumented.
-CLOCKS = {"stamp": 100, "last_modified": 5_000}
+# stamp is inferred to be the segment's start; its accuracy is undocumented. Who corrects it by hand sees and
+# hears to about a frame.
+CLOCKS = {"stamp": 100, "last_modified": 5_000, "corrected": 40}
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -54,9 +56,18 @@ def gaps(spans: Iterable[Span], whole: Span) -> list[Span]:
     return found
 
 
-def extent(segments: Iterable[SegmentStored]) -> Span:
-    """From session zero, the earliest segment's start, to the latest end; on the epoch clock."""
-    spans = [span_of(segment) for segment in segments]
-    if not spans:
+def window(spans: Iterable[Span]) -> Span:
+    """The day, on the epoch clock, in which most of these spans begin, from the first of them to its end or
+    to that of the last. A stamp of another century so makes no session last until then.
+
+    Of several such days it is the latest: a stamp that means nothing is more often 0 than to come.
+    """
+    known = sorted(spans)
+    begins = [span.start for span in known]
+    counts = [(bisect_left(begins, start + DAY_MS) - place, start) for place, start in enumerate(begins)]
+    if not counts:
         return Span(0, 0)
-    return Span(min(span.start for span in spans), max(span.end for span in spans))
+    most, start = max(counts)
+    first = bisect_left(begins, start)
+    end = max(span.end for span in known[first : first + most])
+    return Span(start, min(end, start + DAY_MS))

@@ -14,6 +14,11 @@ REASONS = {
     "rejected": "this file was delivered and is not a recording that can be read",
     "tail_lost": "this file ends in the middle of a packet: its tail is missing",
     "damaged": "some bytes inside this file can not be read: what they held is missing",
+    "undecodable": "what this file holds can not be decoded: it is left out of the session's products",
+    "outside_session": "this file's place on the clock is more than a day from the others: it is left out of "
+    "the session's products until its clock is corrected",
+    "wrong_media": "this file holds a picture where sound should be, or sound instead of a picture: it is "
+    "left out of the session's products",
     "unproven": "nobody said for certain which files there should be: no webhook named them, and VideoSDK's "
     "list does not have the recording's end or was last read too soon after it",
     "still_open": "the recording has not ended, its end is not confirmed yet, or this file is on its way",
@@ -25,16 +30,20 @@ REASONS = {
     "odd_delivery": "VideoSDK signed a delivery that we do not understand",
     "disagrees": "the object's key disagrees with the recording that its path names",
     "broken_clock": "the file's own clock jumps as time can not; its packets were put one behind the other",
+    "short_tail": "VideoSDK says that the recording went on a little after this file's end: it was muted "
+    "last, or is cut off",
+    "overlapped": "this file lies wholly inside the time of another of the same track, which is used",
+    "product_failed": "this product could not be made",
     "uncertain_clock": "the file name carries no time: the segment's place on the clock is an estimate",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing missing or odd."""
+    """One thing missing or odd. `recording_id` is None where it is of the session as a whole."""
 
     reason: str
-    recording_id: str
+    recording_id: str | None
     participant_id: str | None
     kind: str | None
     file: str | None = None

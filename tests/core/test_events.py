@@ -33,6 +33,7 @@ TEXT = st.one_of(
 VALUES: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
     int: st.integers(0, 2**53),
+    float: st.floats(allow_nan=False),
     bool: st.booleans(),
     Kind: st.sampled_from(list(Kind)),
     type(None): st.none(),
@@ -41,6 +42,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
 
 def values(annotation: Any) -> st.SearchStrategy[Any]:
     """Anything that a field of this type may hold."""
+    annotation = getattr(annotation, "__value__", annotation)
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is tuple and args[-1] is Ellipsis:
         return st.lists(values(args[0]), max_size=3).map(tuple)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.timeline import Span, extent, gaps, span_of, starts
-from tests.builders import ZERO, A, B, stored
+from chalicelib.core.timeline import Span, gaps, starts, window
+from tests.builders import ZERO
 
 WHOLE = Span(100, 200)
 SPAN = st.tuples(st.integers(0, 300), st.integers(0, 60)).map(lambda told: Span(told[0], told[0] + told[1]))
@@ -64,12 +64,37 @@ def test_a_span_can_not_end_before_it_starts() -> None:
         Span(2, 1)
 
 
-def test_an_extent_reaches_from_the_earliest_start_to_the_latest_end() -> None:
-    long, late = stored(A, start_at=ZERO, duration_ms=9000), stored(B, start_at=ZERO + 1000, duration_ms=10)
+DAY = 24 * 3_600_000
+WINDOWS = [
+    ("nothing", [], (0, 0)),
+    ("from the earliest start to the latest end", [(1000, 1010), (0, 9000)], (0, 9000)),
+    ("a stamp of 1970", [(0, 1000), (ZERO, ZERO + 5), (ZERO + 9, ZERO + 20)], (ZERO, ZERO + 20)),
+    ("a stamp of 2400", [(ZERO, ZERO + 5), (ZERO + 9, ZERO + 20), (8 * ZERO, 9 * ZERO)], (ZERO, ZERO + 20)),
+    ("one against one", [(0, 1000), (ZERO, ZERO + 5)], (ZERO, ZERO + 5)),
+    ("to the last moment of a day", [(0, 10), (DAY - 1, DAY + 50)], (0, DAY)),
+    ("a day is over", [(0, 10), (5, 6), (7, 8), (DAY + 6, DAY + 50)], (0, 10)),
+    ("longer than a day", [(7, 7 + 2 * DAY)], (7, 7 + DAY)),
+]
 
-    assert extent([late, long]) == Span(ZERO, ZERO + 9000)
-    assert extent([]) == Span(0, 0)
-    assert span_of(late) == Span(ZERO + 1000, ZERO + 1010)
+
+@pytest.mark.parametrize(("spans", "expected"), [w[1:] for w in WINDOWS], ids=[w[0] for w in WINDOWS])
+def test_a_session_is_the_day_in_which_most_of_it_begins(
+    spans: list[tuple[int, int]], expected: tuple[int, int]
+) -> None:
+    assert window([Span(*told) for told in spans]) == Span(*expected)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4 * DAY), st.integers(0, DAY)), min_size=1, max_size=9))
+def test_no_other_day_holds_more(told: list[tuple[int, int]]) -> None:
+    spans = [Span(start, start + length) for start, length in told]
+
+    found = window(spans)
+
+    def held(start: int) -> int:
+        return sum(start <= span.start < start + DAY for span in spans)
+
+    assert held(found.start) == max(held(span.start) for span in spans)
+    assert found.end - found.start <= DAY
 
 
 CLOCKS = [
