@@ -24,6 +24,7 @@ from chalicelib.media.contained import Answer, Contained, Died
 from chalicelib.media.jpeg import FORMAT, Picture, plane_sizes
 
 type Samples = np.ndarray[tuple[int, int], np.dtype[np.int16]]
+type Wave = np.ndarray[tuple[int, int], np.dtype[np.float32]]  # channels, samples
 type Box = tuple[int, int]
 
 # The largest picture that is decoded.
@@ -161,9 +162,10 @@ class _Decoders:
         sizes = array("I", bytes(request[at : at + 4 * count]))
         places = accumulate(sizes, initial=at + 4 * count)
         packets = [bytes(request[start:end]) for start, end in pairwise(places)]
-        samples = np.zeros((_samples(sum(map(opus_us, packets))), channels), np.int16)
+        # Converted all at once: that takes a third of what it takes packet by packet.
+        samples = np.zeros((channels, _samples(sum(map(opus_us, packets)))), np.float32)
         _decode_sound(self._voices[voice], packets, samples)
-        return [samples.data.cast("B")] if samples.size else []
+        return [_rounded(samples).data.cast("B")] if samples.size else []
 
     def _picture(self, request: memoryview) -> Iterable[Buffer]:
         _, codec, width, height, head, size = _PICTURE.unpack_from(request)
@@ -184,21 +186,21 @@ def _voice(head: bytes) -> AudioCodecContext:
     return decoder
 
 
-def _decode_sound(decoder: AudioCodecContext, packets: list[bytes], into: Samples) -> None:
+def _decode_sound(decoder: AudioCodecContext, packets: list[bytes], into: Wave) -> None:
     """Put each packet's samples where it says that they are."""
     at = 0
     for merged, parts in _merged(packets):
         end = at + _samples(opus_us(merged))
-        if not _put(decoder, merged, into[at:end]) and len(parts) > 1:
+        if not _put(decoder, merged, into[:, at:end]) and len(parts) > 1:
             place = at
             for part in parts:
                 until = place + _samples(opus_us(part))
-                _put(decoder, part, into[place:until])
+                _put(decoder, part, into[:, place:until])
                 place = until
         at = end
 
 
-def _put(decoder: AudioCodecContext, packet: bytes, into: Samples) -> bool:
+def _put(decoder: AudioCodecContext, packet: bytes, into: Wave) -> bool:
     """Decode a packet, as many of its samples as were announced; whether it could be."""
     try:
         frames = decoder.decode(av.Packet(packet))
@@ -208,13 +210,19 @@ def _put(decoder: AudioCodecContext, packet: bytes, into: Samples) -> bool:
         return False
     at = 0
     for frame in frames:
-        count = min(frame.samples, len(into) - at)
-        for channel, plane in enumerate(frame.planes[: into.shape[1]]):
-            samples = np.frombuffer(plane, np.float32)[:count] * np.float32(32768)
-            np.clip(samples, -32768, 32767, out=samples)
-            into[at : at + count, channel] = np.rint(samples, out=samples)
+        count = min(frame.samples, into.shape[1] - at)
+        for channel, plane in zip(into, frame.planes, strict=True):
+            channel[at : at + count] = np.frombuffer(plane, np.float32, count)
         at += count
     return bool(frames)
+
+
+def _rounded(wave: Wave) -> Samples:
+    """Floats from -1 to 1 as integers; louder ones are clipped."""
+    np.multiply(wave, np.float32(32768), out=wave)
+    np.clip(wave, -32768, 32767, out=wave)
+    np.rint(wave, out=wave)
+    return wave.T.astype(np.int16, order="C")
 
 
 def _merged(packets: list[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
