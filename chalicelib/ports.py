@@ -83,6 +83,21 @@ class Page[Item]:
     cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What is being made of a session: the steps by their targets, queued at last `queued_at`.
+
+    `known` is how many facts the session's last manifest rests on, products aside; `asked` is how many
+    requests to finish it were heard.
+    """
+
+    session_id: str
+    queued_at: int
+    targets: tuple[str, ...]
+    known: int
+    asked: int
+
+
 class Catalog(Protocol):
     """What is derived from the ledger for finding things, and the slots that keep recordings apart.
 
@@ -132,6 +147,18 @@ class Catalog(Protocol):
 
     def sessions(self, room_id: str | None, limit: int, cursor: str | None) -> Page[SessionHead]:
         """Sessions, newest first."""
+        ...
+
+    def making(self, session_id: str) -> Making | None:
+        """What is being made of a session, read consistently; None where nothing ever was."""
+        ...
+
+    def keep_making(self, making: Making) -> None:
+        """From now on this is being made."""
+        ...
+
+    def all_making(self, limit: int, cursor: str | None) -> Page[Making]:
+        """What is being made of all sessions, what was queued longest ago first."""
         ...
 
     def bookmark(self, walk: str) -> str | None:

@@ -42,6 +42,7 @@ from chalicelib.ports import (
     Filter,
     Heard,
     Listed,
+    Making,
     Object,
     Opening,
     Outcome,
@@ -139,6 +140,7 @@ class MemoryCatalog:
     _links: dict[str, dict[str, RecordingHead]] = field(default_factory=dict)
     _sessions: dict[str, SessionHead] = field(default_factory=dict)
     _bookmarks: dict[str, str | None] = field(default_factory=dict)
+    _making: dict[str, Making] = field(default_factory=dict)
 
     def open(self, openings: Sequence[Opening], claim: Claim | None) -> Taken | None:
         """All or nothing, one at a time."""
@@ -231,6 +233,22 @@ class MemoryCatalog:
     def beyond(self, head: RecordingHead) -> str:
         """Its place."""
         return _closed(_recording_sort(head))
+
+    def making(self, session_id: str) -> Making | None:
+        """As it was kept."""
+        self.ledger.tape.asks("catalog.making")
+        return self._making.get(session_id)
+
+    def keep_making(self, making: Making) -> None:
+        """Over the one before."""
+        self.ledger.tape.does("catalog.keep_making", f"of {len(making.targets)}")
+        self._making[making.session_id] = making
+
+    def all_making(self, limit: int, cursor: str | None) -> Page[Making]:
+        """Oldest first."""
+        self.ledger.tape.asks("catalog.all_making")
+        found = [making for making in self._making.values() if making.targets]
+        return _page(found, lambda m: [m.queued_at, m.session_id], limit, cursor, newest_first=False)
 
     def bookmark(self, walk: str) -> str | None:
         """As it was kept."""

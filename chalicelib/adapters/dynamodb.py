@@ -7,6 +7,7 @@
 | recording's head    | `recording#{id}`      | `head`             | by_room, by_time, open         |
 | session's head      | `session#{id}`        | `head`             | by_room, by_time               |
 | link                | `session#{id}`        | `link#{recording}` |                                |
+| making              | `session#{id}`        | `making`           | open                           |
 | slot                | `slot#{room}#{…}#{…}` | `slot`             |                                |
 | claim               | `claim#{hash}`        | `claim`            | (TTL)                          |
 | work                | `work#{target}`       | `work`             | (see `dynamodb_work.py`)       |
@@ -31,7 +32,7 @@ from chalicelib.adapters.dynamodb_items import Item
 from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.core.events import Event
 from chalicelib.core.heads import RecordingHead, SessionHead
-from chalicelib.ports import Claim, Filter, Opening, Page, Taken, session_subject
+from chalicelib.ports import Claim, Filter, Making, Opening, Page, Taken, session_subject
 
 _NEWER = f"{items.NEW} OR #known < :known"
 _BATCH = 100  # BatchGetItem's limit
@@ -134,6 +135,16 @@ class DynamoCatalog:
         with Failures():
             self.client.put_item(TableName=self.table, Item=told)
 
+    def making(self, session_id: str) -> Making | None:
+        """One consistent read."""
+        item = self._item(items.making_key(session_id))
+        return items.making_of(item) if item else None
+
+    def keep_making(self, making: Making) -> None:
+        """One write."""
+        with Failures():
+            self.client.put_item(TableName=self.table, Item=items.making_item(making))
+
     def session(self, session_id: str) -> SessionHead | None:
         """One consistent read."""
         item = self._item(items.key(session_subject(session_id), "head"))
@@ -166,6 +177,13 @@ class DynamoCatalog:
         with Failures():
             found = self._heads(where, items.recording_of)
             return self._page(found, limit, lambda head: not head.settled)
+
+    def all_making(self, limit: int, cursor: str | None) -> Page[Making]:
+        """By the same index."""
+        where = _Where("open", "openKey", "making", _opened(cursor), forward=True, at_once=limit)
+        with Failures():
+            found = self._heads(where, items.making_of)
+            return self._page(found, limit, lambda making: bool(making.targets))
 
     def sessions(self, room_id: str | None, limit: int, cursor: str | None) -> Page[SessionHead]:
         """By room or by time."""

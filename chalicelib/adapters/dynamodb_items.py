@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.core.events import CONCLUSIONS, Event, from_record, to_record
 from chalicelib.core.heads import RecordingHead, SessionHead, recording_head
 from chalicelib.core.recording import Recording
-from chalicelib.ports import Claim, Opening, recording_subject, session_subject
+from chalicelib.ports import Claim, Making, Opening, recording_subject, session_subject
 
 CLAIM_SECONDS = 24 * 3600
 FACTS = ("event#", "made#")  # how the sort keys of facts and conclusions begin
@@ -111,6 +111,29 @@ def recording_sort(head: RecordingHead) -> str:
 def session_sort(head: SessionHead) -> str:
     """By the time of its beginning."""
     return f"{head.begun_at:015d}#{head.session_id}"
+
+
+# --- what is being made
+
+
+def making_key(session_id: str) -> Item:
+    """Where it is kept what is being made of a session."""
+    return key(session_subject(session_id), "making")
+
+
+def making_item(making: Making) -> Item:
+    """What is being made of a session, as the index of what is open finds it while there is anything."""
+    item = {**making_key(making.session_id), "told": {"S": json.dumps(asdict(making))}}
+    if making.targets:
+        sort_key = f"{making.queued_at:015d}#{making.session_id}"
+        item |= {"openKey": {"S": "making"}, "sortKey": {"S": sort_key}}
+    return item
+
+
+def making_of(item: Item) -> Making:
+    """What `making_item` gave this item for."""
+    making = Making(**json.loads(item["told"]["S"]))
+    return replace(making, targets=tuple(making.targets))
 
 
 # --- bookmarks

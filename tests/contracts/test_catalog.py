@@ -10,7 +10,7 @@ import pytest
 from chalicelib.core.errors import Invalid
 from chalicelib.core.heads import RecordingHead, SessionHead
 from chalicelib.core.ids import Kind
-from chalicelib.ports import Claim, Filter, Opening, Page, Taken, recording_subject
+from chalicelib.ports import Claim, Filter, Making, Opening, Page, Taken, recording_subject
 from tests.builders import ASKED, ROOM, WHO
 from tests.contracts.conftest import BOTH, Aws, Store, a_store
 
@@ -455,6 +455,39 @@ def test_a_cursor_that_is_not_ours_is_refused(store: Store, cursor: str) -> None
         lambda: store.catalog.recordings(Filter(session_id="s"), 10, cursor),
         lambda: store.catalog.sessions(None, 10, cursor),
         lambda: store.catalog.unsettled(10, cursor),
+        lambda: store.catalog.all_making(10, cursor),
     ):
         with pytest.raises(Invalid, match="invalid_cursor"):
             ask()
+
+
+# --- what is being made ---------------------------------------------------------------------------
+
+
+def being_made(number: int, *targets: str, queued_at: int = 0) -> Making:
+    """Of one of many sessions."""
+    return Making(f"s-{number:03d}", queued_at or 1_000 + number, targets or ("t",), known=7, asked=1)
+
+
+def test_what_is_being_made_of_a_session_is_what_was_kept_last(store: Store) -> None:
+    assert store.catalog.making("s-001") is None
+    store.catalog.keep_making(being_made(1, "a", "ü", queued_at=9))
+    store.catalog.keep_making(being_made(1, "b", queued_at=5))
+
+    assert store.catalog.making("s-001") == being_made(1, "b", queued_at=5)
+    assert store.catalog.making("s-002") is None
+    assert store.catalog.session("s-001") is None
+    assert store.catalog.of_session("s-001") == []
+
+
+def test_what_is_being_made_is_listed_from_what_was_queued_longest_ago_until_it_is_made(store: Store) -> None:
+    for number in range(20):
+        store.catalog.keep_making(being_made(number))
+    store.catalog.keep_making(being_made(3, queued_at=9_999))
+    store.catalog.keep_making(replace(being_made(5), targets=()))
+    order = [*(number for number in range(20) if number not in (3, 5)), 3]
+
+    for limit in (1, 7, 19, 20):
+        found = paged(lambda c, n=limit: store.catalog.all_making(n, c), limit)  # type: ignore[misc]
+        assert [making.session_id for making in found] == [f"s-{number:03d}" for number in order]
+    assert store.catalog.unsettled(10, None).items == []
