@@ -98,8 +98,6 @@ TONES: list[tuple[str, list[tuple[float, int]], list[float]]] = [
 
 @pytest.mark.parametrize(("made", "told"), [row[1:] for row in TONES], ids=[row[0] for row in TONES])
 def test_tones_are_found_to_half_a_millisecond(made: list[tuple[float, int]], told: list[float]) -> None:
-    noise = np.random.default_rng(7).normal(0, 0.01, 5 * 48_000)
-
     assert beeps(sounding(made), 48_000, 800) == pytest.approx(told, abs=0.5)
 
 
