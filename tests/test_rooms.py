@@ -45,10 +45,10 @@ ROOMS: dict[str, tuple[list[str], list[str], set[str]]] = {
     ),
     "chalicelib/adapters/aws.py": (["adapters.deadline"], AWS, {"os", "subprocess", "pathlib"}),
     "chalicelib/adapters/*": (["ports", "core"], AWS, {"os", "subprocess", "pathlib"}),
-    "chalicelib/media/poster.py": (["media", "core"], ["av", "av.*"], OUTSIDE - {"io"}),
     "chalicelib/media/contained.py": ([], [], OUTSIDE - {"ctypes", "os", "signal", "socket", "sys", "time"}),
     "chalicelib/media/decoding.py": (["media", "core"], ["av", "av.*", "numpy"], OUTSIDE),
     "chalicelib/media/jpeg.py": ([], ["av", "av.*"], OUTSIDE),
+    "chalicelib/media/sprite.py": (["media", "core"], ["numpy"], OUTSIDE),
     "chalicelib/media/*": (["media", "core"], [], OUTSIDE - {"io"}),
     "chalicelib/routes/*": (
         ["routes", "flows", "wiring", "ports", "core"], ["chalice.app"], {"os", "subprocess", "time"}

@@ -88,9 +88,11 @@ class Decoding:
             raise BadSegment(source, "crashed", f"{len(answer)} bytes of sound came instead of {size}")
         return np.frombuffer(answer, np.int16).reshape(-1, channels)
 
-    def picture(self, source: str, codec: str, private: bytes, frame: bytes, box: Box) -> Picture | None:
+    def picture(
+        self, source: str, codec: str, private: bytes, frame: bytes | memoryview, box: Box
+    ) -> Picture | None:
         """A key frame, made to fit the box and never enlarged; None if it is too large or does not decode."""
-        read_size = KEY_SIZE.get(codec)
+        frame, read_size = bytes(frame), KEY_SIZE.get(codec)
         if not frame or (read_size and not _allowed(read_size(frame), self._max_pixels)):
             return None
         head = private if codec in _WITH_HEADER else b""

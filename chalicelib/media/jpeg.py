@@ -8,7 +8,6 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 FORMAT = "yuvj420p"
-_QUALITY = {"qmin": "3", "qmax": "3"}  # of 2, the best, to 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +21,13 @@ class Picture:
     height: int
     planes: bytes | bytearray
 
-    def jpeg(self) -> bytes:
-        """The same bytes for the same picture."""
+    def jpeg(self, quality: int) -> bytes:
+        """The same bytes for the same picture. Quality 2 is the best, 31 the smallest."""
         encoder = av.CodecContext.create("mjpeg", "w")
         assert isinstance(encoder, VideoCodecContext)
         encoder.width, encoder.height, encoder.pix_fmt = self.width, self.height, FORMAT
-        encoder.time_base, encoder.thread_count, encoder.options = Fraction(1, 1), 1, _QUALITY
+        encoder.time_base, encoder.thread_count = Fraction(1, 1), 1
+        encoder.options = {"qmin": str(quality), "qmax": str(quality)}
         return b"".join(bytes(packet) for packet in (*encoder.encode(self._frame()), *encoder.encode(None)))
 
     def _frame(self) -> VideoFrame:
