@@ -45,6 +45,7 @@ ROOMS: dict[str, tuple[list[str], list[str], set[str]]] = {
     ),
     "chalicelib/adapters/aws.py": (["adapters.deadline"], AWS, {"os", "subprocess", "pathlib"}),
     "chalicelib/adapters/*": (["ports", "core"], AWS, {"os", "subprocess", "pathlib"}),
+    "chalicelib/media/blank.py": ([], ["av", "av.*"], OUTSIDE),
     "chalicelib/media/contained.py": ([], [], OUTSIDE - {"ctypes", "os", "signal", "socket", "sys", "time"}),
     "chalicelib/media/decoding.py": (["media", "core"], ["av", "av.*", "numpy"], OUTSIDE),
     "chalicelib/media/jpeg.py": ([], ["av", "av.*"], OUTSIDE),
