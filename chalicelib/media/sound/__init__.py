@@ -1,0 +1,1 @@
+"""Sound on the session's clock: stems, peaks, loudness and the mix, all out of one decode."""

@@ -1,0 +1,230 @@
+"""How loud sound is: integrated loudness by EBU R 128 (ITU-R BS.1770-4), and its true peak.
+
+The K-weighting is its exact recursive filter, worked out for 60 samples at a time as matrices: NumPy has no
+recursive filters, and this costs a second for an hour.
+"""
+
+from array import array
+from math import log10
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+type Array = np.ndarray[Any, np.dtype[Any]]
+
+# Energies are kept of 100 ms; gating looks at four of them together.
+BLOCK = 4_800
+_GATED, _ABSOLUTE_LUFS, _RELATIVE_LU, _OFFSET = 4, -70.0, 10.0, -0.691
+
+# --- K-weighting: BS.1770-4, tables 1 and 2, for 48 kHz ---
+
+_SHELF = (1.53512485958697, -2.69169618940638, 1.19839281085285, -1.69065929318241, 0.73248077421585)
+_HIGH_PASS = (1.0, -2.0, 1.0, -1.99004745483398, 0.99007225036621)
+_ROW, _STATES = 60, 4
+_ROWS = BLOCK // _ROW
+
+
+def _run(inputs: list[float], state: list[float]) -> tuple[list[float], list[float]]:
+    """Both filters, one behind the other, in transposed direct form II, whose states stay small."""
+    s, heard = list(state), []
+    for x in inputs:
+        for at, (b0, b1, b2, a1, a2) in ((0, _SHELF), (2, _HIGH_PASS)):
+            y = b0 * x + s[at]
+            s[at], s[at + 1] = b1 * x - a1 * y + s[at + 1], b2 * x - a2 * y
+            x = y
+        heard.append(x)
+    return heard, s
+
+
+def _matrices() -> tuple[Array, Array, Array, Array]:
+    """From a row's samples to its output and the state that it adds; from a state to output; and from what
+    each row adds to the state before every row, and behind the last."""
+    units = np.eye(_ROW)
+    answers = [_run(list(unit), [0.0] * _STATES) for unit in units]
+    of_samples = np.array([heard + state for heard, state in answers])
+    answers = [_run([0.0] * _ROW, list(unit)) for unit in np.eye(_STATES)]
+    of_state = np.array([heard for heard, _ in answers])
+    step = np.array([state for _, state in answers])
+    powers = [np.eye(_STATES)]
+    for _ in range(_ROWS):
+        powers.append(powers[-1] @ step)
+    spread = np.zeros((_ROWS * _STATES, (_ROWS + 1) * _STATES))
+    for row in range(_ROWS):
+        for later in range(row + 1, _ROWS + 1):
+            place = slice(row * _STATES, (row + 1) * _STATES), slice(later * _STATES, (later + 1) * _STATES)
+            spread[place] = powers[later - row - 1]
+    fades = np.hstack(powers[:_ROWS])
+    parts = (of_samples, of_state, spread, fades)
+    return tuple(part.astype(np.float32) for part in parts)  # type: ignore[return-value]
+
+
+_OF_SAMPLES, _OF_STATE, _SPREAD, _FADES = _matrices()
+
+
+class _Weighting:
+    """One channel's filter; it remembers where it was."""
+
+    def __init__(self) -> None:
+        self._state = np.zeros((1, _STATES), np.float32)
+
+    def energies(self, blocks: Array) -> Array:
+        """Mean squares of weighted blocks that follow each other, as rows of 100 ms."""
+        both = blocks.reshape(-1, _ROW) @ _OF_SAMPLES
+        spread = both[:, _ROW:].reshape(-1, _ROWS * _STATES) @ _SPREAD
+        # After 100 ms nothing is left of an older state than the last block's.
+        before = np.concatenate((self._state, spread[:-1, -_STATES:]))
+        self._state = spread[-1:, -_STATES:]
+        states = spread[:, :-_STATES] + before @ _FADES
+        heard = both[:, :_ROW] + states.reshape(-1, _STATES) @ _OF_STATE
+        rows = heard.reshape(len(blocks), BLOCK)
+        return np.asarray(np.einsum("ij,ij->i", rows, rows) / np.float32(BLOCK))
+
+    def rest(self) -> None:
+        """There was silence."""
+        self._state = np.zeros((1, _STATES), np.float32)
+
+
+class Loudness:
+    """Measures what is given to it in whole blocks; the last of all may be shorter and does not count."""
+
+    def __init__(self, channels: int) -> None:
+        self.energies = array("f")
+        self._channels = [_Weighting() for _ in range(channels)]
+
+    def add(self, samples: Array) -> None:
+        """Samples of -1 to 1, as (samples, channels)."""
+        count = len(samples) // BLOCK
+        if count:
+            blocks = samples[: count * BLOCK].T.reshape(len(self._channels), count, BLOCK)
+            ways = zip(self._channels, blocks, strict=True)
+            heard = sum(way.energies(np.ascontiguousarray(block)) for way, block in ways)
+            self.energies.frombytes(np.asarray(heard, np.float32).tobytes())
+
+    def silence(self, samples: int) -> None:
+        """So many samples of it."""
+        for way in self._channels:
+            way.rest()
+        self.energies.extend(array("f", bytes(4 * (samples // BLOCK))))
+
+    def lufs(self) -> float | None:
+        """The integrated loudness; None where all is below the gate."""
+        return integrated(self.energies)
+
+
+def integrated(energies: "array[float]") -> float | None:
+    """The loudness of these 100 ms; None where all is below the absolute gate (BS.1770-4, annex 1)."""
+    each = np.frombuffer(energies, np.float32).astype(np.float64)
+    if len(each) < _GATED:
+        return None
+    totals = np.concatenate(([0.0], np.cumsum(each)))
+    gated = np.maximum(0.0, totals[_GATED:] - totals[:-_GATED]) / _GATED
+    gated = gated[gated > _power(_ABSOLUTE_LUFS)]
+    if not len(gated):
+        return None
+    gated = gated[gated > gated.mean() * 10 ** (-_RELATIVE_LU / 10)]
+    return round(_OFFSET + 10 * log10(float(gated.mean())), 2)
+
+
+def _power(lufs: float) -> float:
+    return float(10 ** ((lufs - _OFFSET) / 10))
+
+
+# --- true peak: what lies between the samples, at four times the rate (BS.1770-4, annex 2) ---
+
+# Sound is looked at in pieces of so many samples; each needs as many neighbours as the filter is long.
+PIECE = 48
+_TAPS, _TIMES = 24, 4
+_AROUND = _TAPS // 2
+
+
+def _between() -> Array:
+    """The filter for the three places between two samples: a sinc under a Kaiser window."""
+    place = np.arange(_TAPS)[:, None] - (_AROUND - 1) - np.arange(1, _TIMES) / _TIMES
+    window = np.i0(7.0 * np.sqrt(np.maximum(0, 1 - (place / _AROUND) ** 2))) / np.i0(7.0)
+    taps = np.sinc(place) * window
+    return np.asarray((taps / taps.sum(axis=0)).astype(np.float32))
+
+
+_BETWEEN = _between()
+# No true peak is higher than the samples around by more than this.
+_MOST = float(np.abs(_BETWEEN).sum(axis=0).max())
+_AT_ONCE = 512
+
+
+def true_peaks(samples: Array, floor: float) -> Array:
+    """The peak of each 48 samples but the first and the last 48, of one channel of 48 times so many samples.
+
+    What lies between the samples is looked at only where it may be over `floor`.
+    """
+    sampled = np.abs(samples).reshape(-1, PIECE).max(axis=1)
+    around = np.maximum(np.maximum(sampled[:-2], sampled[2:]), sampled[1:-1])
+    peaks = sampled[1:-1].copy()
+    hot = np.flatnonzero(around * _MOST > floor)
+    rows = sliding_window_view(samples, PIECE + _TAPS - 1)[PIECE - _AROUND + 1 :: PIECE]
+    for at in range(0, len(hot), _AT_ONCE):
+        chosen = hot[at : at + _AT_ONCE]
+        near = sliding_window_view(rows[chosen], _TAPS, axis=1).reshape(-1, _TAPS)
+        between = np.abs(near @ _BETWEEN).reshape(len(chosen), -1).max(axis=1)
+        peaks[chosen] = np.maximum(peaks[chosen], between)
+    return peaks
+
+
+class TruePeak:
+    """The highest true peak of what is given to it; `value` is 1 at full scale."""
+
+    def __init__(self, channels: int) -> None:
+        self.value = 0.0
+        self._before = np.zeros((2 * PIECE, channels), np.float32)
+
+    def add(self, samples: Array) -> None:
+        """Samples of -1 to 1, as (samples, channels). What is not 48 times so many is followed by silence."""
+        short = -len(samples) % PIECE
+        held = np.concatenate((self._before, np.pad(samples, ((0, short), (0, 0)))))
+        self._before = held[-2 * PIECE :]
+        self.value = max(self.value, float(np.abs(samples).max(initial=0.0)))
+        for channel in np.ascontiguousarray(held.T):
+            self.value = max(self.value, float(true_peaks(channel, self.value).max(initial=0.0)))
+
+    def finish(self) -> None:
+        """Nothing follows."""
+        self.add(np.zeros_like(self._before))
+
+    def db(self) -> float | None:
+        """In dBTP; None for silence."""
+        return decibels(self.value)
+
+
+def decibels(value: float) -> float | None:
+    """A level in decibels below full scale; None for silence."""
+    return round(20 * log10(value), 2) if value > 0 else None
+
+
+class Level:
+    """Both measures of one sound, which comes in windows of whole 100 ms; the last one may be shorter."""
+
+    def __init__(self, channels: int) -> None:
+        self.loudness, self.peak = Loudness(channels), TruePeak(channels)
+        self._resting = True
+
+    def add(self, samples: Array) -> None:
+        """Samples of -1 to 1, as (samples, channels)."""
+        self.loudness.add(samples)
+        self.peak.add(samples)
+        self._resting = False
+
+    def silence(self, samples: int) -> None:
+        """So many samples of it."""
+        self.loudness.silence(samples)
+        self.rest()
+
+    def rest(self) -> None:
+        """Nothing is heard behind what was."""
+        if not self._resting:
+            self.peak.finish()
+            self._resting = True
+
+    def forget(self) -> None:
+        """Begin to count here."""
+        del self.loudness.energies[:]
+        self.peak.value = 0.0
