@@ -19,6 +19,8 @@ class Scan:
     `resolutions` are changes of the picture's size, as (at_ms, width, height); `holes` are stretches
     without media, as (start_ms, end_ms). `lost_bytes` were damaged, or cut off at the end. `clock_breaks`:
     how often the file's clock jumped as time can not; there the packets were put one behind the other.
+    `sounded_us` is how long the packets of sound last by their samples, `spanned_us` by their timestamps,
+    over the stretches without holes. `packets` are the file's own, without filler.
     """
 
     kind: str
@@ -35,6 +37,8 @@ class Scan:
     bytes_read: int
     lost_bytes: int = 0
     clock_breaks: int = 0
+    sounded_us: int = 0
+    spanned_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,9 @@ def _stored(
         repaired_bytes=size,
         lost_bytes=scan.lost_bytes,
         clock_breaks=scan.clock_breaks,
+        first_ms=scan.first_ms,
+        sounded_us=scan.sounded_us,
+        spanned_us=scan.spanned_us,
     )
 
 

@@ -1,6 +1,7 @@
 """What a packet says of itself in its first bytes, without decoding it."""
 
 from collections.abc import Callable
+from functools import cache
 
 # Matroska's names of what we take, as a kind of media and our name.
 CODECS = {
@@ -40,6 +41,22 @@ def opus_us(packet: bytes) -> int:
         return OPUS_US[toc]
     count = packet[1] & 0x3F if len(packet) > 1 else 1
     return min(_FRAME_US[toc] * max(1, count), _OPUS_MAX_US)
+
+
+@cache
+def opus_filler(length_us: int, channels: int, silent: bool) -> bytes:
+    """A packet of that length, at most 120 ms and of whole 2.5 ms, that a decoder hears nothing in.
+
+    Frames without a byte (as DTX sends) let the sound before ring out; `silent` ones are digital silence.
+    """
+    config, frame_us = next(row for row in _CELT if length_us % row[1] == 0)
+    count = length_us // frame_us
+    return bytes([config << 3 | (channels > 1) << 2 | 3, count]) + _SILENT_FRAME * count * silent
+
+
+# CELT of the whole band, the longest frames first; and one of its frames whose first bit says silence.
+_CELT = ((31, 20_000), (30, 10_000), (29, 5_000), (28, 2_500))
+_SILENT_FRAME = b"\xff\xfe"
 
 
 def opus_head(channels: int) -> bytes:

@@ -8,6 +8,7 @@ to file: `1F43B675`, four bytes of size, `E7 88`, eight bytes of time, blocks.
 
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import batched
 from struct import Struct
 from typing import Protocol
@@ -113,8 +114,10 @@ class Muxer:
         del self._parts[-len(taken) :]
         self._size -= sum(map(len, taken))
         self._forget(self._written + CLUSTER_HEAD + self._size)
-        told = extras or Extras(None, None, None)
-        self._group(time - self._start, key, frame, Extras(until - time, told.discard_ns, told.reference))
+        said = extras or Extras()
+        held = replace(said, duration_ms=max(until - time, said.duration_ms or 0))
+        self._last = time, key, frame, held
+        self._group(time - self._start, key, frame, held)
 
     def copy(self, time: int, key: bool, cluster: bytes) -> None:
         """Write a whole Cluster that a Muxer made, at another time. `key`: a player can begin there."""

@@ -1,8 +1,13 @@
-"""What a recording is found to be, gathered packet by packet. Memory does not grow with its length."""
+"""What a recording is found to be, gathered packet by packet, and what is put where sound is missing.
+
+Memory does not grow with a recording's length.
+"""
+
+from collections.abc import Iterable, Iterator
 
 from chalicelib.core.scan import Scan
-from chalicelib.media.codecs import KEY_SIZE, MAX_SIDE, OPUS_US, Size, opus_us
-from chalicelib.media.matroska import Extras, Recording, Track
+from chalicelib.media.codecs import KEY_SIZE, MAX_SIDE, OPUS_US, Size, opus_filler, opus_us
+from chalicelib.media.matroska import Extras, Packet, Recording, Track
 
 # More is not told: of the holes the longest are, of the changes the first.
 MOST_HOLES = MOST_CHANGES = 1_000
@@ -14,6 +19,15 @@ VIDEO_HOLE_MS = 1_000
 # An encoder with DTX says with a packet of at most two bytes that it falls silent, and speaks within 400 ms.
 _DTX_BYTES, _DTX_US = 2, 420_000
 
+# A packet that comes later than this after all that sounded is preceded by filler. Less is what rounding to
+# milliseconds and a live muxer's jitter make, and nobody hears it: 5 ms are two of Opus's shortest frames.
+LATE_US = 5_000
+# In longer holes a decoder is told silence; in shorter ones nothing, and it lets the sound before ring out.
+_CONCEALED_US = 1_000_000
+_FILLER_US, _SHORTEST_US = 120_000, 2_500
+# What waits until it is known how late it is: so many bytes, with so many for a packet as such.
+_WAITING_BYTES, _PACKET_BYTES = 1 << 20, 256
+
 # How long a picture is shown when nothing in the file tells.
 _LONE_PICTURE_MS = 33
 
@@ -22,11 +36,6 @@ _NOT_KEY = {"vp8": 0x01, "vp9": 0x0C}
 _KEY = 0x80
 
 type Gauge = AudioGauge | VideoGauge
-
-
-def gauge_of(track: Track) -> Gauge:
-    """What measures a track's packets."""
-    return AudioGauge() if track.kind == "audio" else VideoGauge(track)
 
 
 def told(gauge: Gauge, recording: Recording, track: Track) -> Scan:
@@ -47,35 +56,55 @@ def told(gauge: Gauge, recording: Recording, track: Track) -> Scan:
         bytes_read=recording.bytes_read,
         lost_bytes=recording.lost_bytes,
         clock_breaks=recording.clock_breaks,
+        sounded_us=gauge.sounded_us,
+        spanned_us=gauge.spanned_us,
     )
 
 
 class AudioGauge:
-    """Measures Opus by what each packet says of its length."""
+    """Measures Opus by what each packet says of its length, and fills up what is missing.
 
-    def __init__(self) -> None:
+    A decoder puts one packet's sound behind the other's, whatever their timestamps say. So all that sounds is
+    counted against the clock, and a packet that is late by that count is preceded by filler. It is not
+    believed at once, though: where only the muxer was held up, the packets behind it are less and less late.
+    No more is filled up than the least that one of them was late, and so jitter is filled up once, if at all.
+    """
+
+    def __init__(self, track: Track) -> None:
         self.packets, self.changes = 0, list[tuple[int, int, int]]()
-        self._holes, self._end_us, self._quiet = Longest(), 0, False
+        self._holes = Longest()
+        # All that sounds, and of it the filler; where the clock is, and where the last hole ended.
+        self._filled_us = self._filler_us = self._end_us = self._resumed_us = self._spanned_us = 0
+        self._quiet = False
+        # Packets of which it is not known yet how late they are: their length, and the least lateness.
+        self._waiting: list[Packet] = []
+        self._ahead_us = self._lowest_us = self._weight = 0
+        # Packets of several streams, which no meeting has, have a filler of their own, which we can not make.
+        self._channels = track.channels if track.private[18:19] in (b"", b"\0") else 0
 
-    def note(self, time: int, _marked: int, frame: bytes, extras: Extras | None) -> int:
-        """Take a packet into account; of Opus every one is a key frame."""
-        start_us = time * 1000
-        late_us = start_us - self._end_us
-        if late_us > AUDIO_HOLE_US and not (self._quiet and late_us <= _DTX_US):
-            self._holes.add(self._end_us // 1000, time)
-        end_us = start_us + (OPUS_US[frame[0]] or opus_us(frame))
-        if extras is not None and extras.discard_ns:
-            end_us = max(start_us, min(end_us, end_us - extras.discard_ns // 1000))
-        if end_us > self._end_us:
-            self._end_us = end_us
-        self._quiet = len(frame) <= _DTX_BYTES
-        self.packets += 1
-        return _KEY
+    def through(self, packets: Iterable[Packet]) -> Iterator[Packet]:
+        """The packets, each of which is a key frame, and filler between them."""
+        for packet in packets:
+            if self._waiting or packet[0] * 1000 - self._filled_us >= LATE_US:
+                yield from self._late(packet)
+            else:
+                yield self._placed(packet)
+        yield from self._settled()
 
     @property
     def key_frames(self) -> int:
         """As many as there are packets."""
         return self.packets
+
+    @property
+    def sounded_us(self) -> int:
+        """How long the file's own packets sound."""
+        return self._filled_us - self._filler_us
+
+    @property
+    def spanned_us(self) -> int:
+        """How far the file's clock went meanwhile: where that is another time, one of the clocks drifts."""
+        return self._spanned_us + self._end_us - self._resumed_us
 
     def end_ms(self) -> int:
         """The last packet's end."""
@@ -89,12 +118,74 @@ class AudioGauge:
         """Where sound is missing, but not where the speaker was silent."""
         return self._holes.told()
 
+    def _placed(self, packet: Packet) -> Packet:
+        """Take a packet into account."""
+        time, marked, frame, extras = packet
+        length_us = OPUS_US[frame[0]] or opus_us(frame)
+        if extras is not None and extras.discard_ns:
+            length_us = max(0, min(length_us, length_us - extras.discard_ns // 1000))
+        self._filled_us += length_us
+        end_us = time * 1000 + length_us
+        if end_us > self._end_us:
+            self._end_us = end_us
+        self._quiet = len(frame) <= _DTX_BYTES
+        self.packets += 1
+        return packet if marked else (time, _KEY, frame, extras)
+
+    def _late(self, packet: Packet) -> Iterator[Packet]:
+        """Have it wait, unless those that wait are settled by it and it is in time then."""
+        late_us = packet[0] * 1000 - self._filled_us - self._ahead_us
+        if self._waiting and (late_us >= self._lowest_us or self._weight > _WAITING_BYTES):
+            yield from self._settled()
+            late_us = packet[0] * 1000 - self._filled_us
+            if late_us < LATE_US:
+                yield self._placed(packet)
+                return
+        self._lowest_us = late_us
+        self._waiting.append(packet)
+        self._ahead_us += opus_us(packet[2])
+        self._weight += len(packet[2]) + _PACKET_BYTES
+
+    def _settled(self) -> Iterator[Packet]:
+        """Filler for what is missing before those that wait, and they themselves, none of them late now."""
+        waiting, self._waiting = self._waiting, []
+        self._ahead_us = self._weight = 0
+        if waiting and self._lowest_us >= LATE_US:
+            self._tell(waiting[0][0])
+            yield from self._filler(self._lowest_us // _SHORTEST_US * _SHORTEST_US)
+        for time, marked, frame, extras in waiting:
+            due_ms = self._filled_us // 1000
+            held_up = time * 1000 - self._filled_us >= LATE_US
+            yield self._placed((due_ms if held_up else time, marked, frame, extras))
+
+    def _tell(self, time: int) -> None:
+        """Sound is missing before a packet of this time, or the file's clock has gone ahead of it."""
+        missing_us = time * 1000 - self._end_us
+        if missing_us < LATE_US:
+            return
+        self._spanned_us += self._end_us - self._resumed_us
+        self._resumed_us = time * 1000
+        if missing_us > AUDIO_HOLE_US and not (self._quiet and missing_us <= _DTX_US):
+            self._holes.add(self._end_us // 1000, time)
+
+    def _filler(self, missing_us: int) -> Iterator[Packet]:
+        """No more than the clock can go, which is a day: some 720,000 packets, 14 MB."""
+        silent = missing_us > _CONCEALED_US
+        self._filler_us += missing_us
+        for at_us in range(0, missing_us, _FILLER_US):
+            length_us = min(_FILLER_US, missing_us - at_us)
+            if self._channels:
+                time = (self._filled_us + at_us) // 1000
+                yield time, _KEY, opus_filler(length_us, self._channels, silent), None
+        self._filled_us += missing_us
+
 
 class VideoGauge:
     """Measures pictures by their distances, and their sizes by what VP8 and VP9 key frames say."""
 
     def __init__(self, track: Track) -> None:
         self.packets, self.key_frames, self.changes = 0, 0, list[tuple[int, int, int]]()
+        self.sounded_us = self.spanned_us = 0
         self._track, self._read_size, self._not_key = (
             track,
             KEY_SIZE.get(track.codec),

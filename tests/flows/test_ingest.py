@@ -61,6 +61,14 @@ def test_the_copy_is_there_before_the_fact_and_the_work_before_the_word(world: M
     assert doors == ["leases.take", "shelf.front", "shelf.front", "work.make", "leases.commit"]
 
 
+def test_a_segment_tells_its_first_timestamp_and_how_its_two_clocks_went(world: MemoryWorld) -> None:
+    told = {"sounded_us": 3_999_000, "spanned_us": 4_000_000}
+    ingest(world, landed(world, body=film(4000, first_ms=-7, **told)))
+
+    fact = only(world, e.SegmentStored)
+    assert (fact.first_ms, fact.sounded_us, fact.spanned_us) == (-7, 3_999_000, 4_000_000)
+
+
 def test_the_sidecar_index_lies_beside_the_copy(world: MemoryWorld) -> None:
     ingest(world, landed(world))
 

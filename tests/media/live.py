@@ -306,6 +306,29 @@ def packets_of(file: bytes) -> list[tuple[int, bool, bytes]]:
         return [(packet.pts or 0, packet.is_keyframe, bytes(packet)) for packet in found]
 
 
+def is_filler(packet: bytes) -> bool:
+    """Whether it is what a repair puts where sound is missing: many frames of silence, or of nothing."""
+    count = packet[1] if len(packet) > 1 else 0
+    return packet[0] >> 5 == 7 and packet[0] & 3 == 3 and packet[2:] in (b"", b"\xff\xfe" * count)
+
+
+def own_of(file: bytes) -> list[tuple[int, bool, bytes]]:
+    """The packets without filler."""
+    return [packet for packet in packets_of(file) if not is_filler(packet[2])]
+
+
+def samples_of(file: bytes, decoder: str = "opus") -> int:
+    """How many samples a decoder of sound makes of a file, with those that it has to leave out."""
+    with opened(file) as read:
+        stream = read.streams.audio[0]
+        codec = av.CodecContext.create(decoder, "r")
+        assert isinstance(codec, AudioCodecContext)
+        codec.extradata = stream.codec_context.extradata
+        packets = [av.Packet(bytes(packet)) for packet in read.demux(stream) if packet.size]
+        made = sum(frame.samples for packet in packets for frame in codec.decode(packet))
+        return made + int.from_bytes((stream.codec_context.extradata or bytes(19))[10:12], "little")
+
+
 def as_sent(packets: list[Sent]) -> list[tuple[int, bool, bytes]]:
     """The same of what was put in."""
     return [(packet.at - packets[0].at, packet.key, packet.data) for packet in packets]

@@ -32,6 +32,7 @@ from tests.media.live import (
     num,
     opened,
     opus,
+    own_of,
     packets_of,
     pictures,
     repaired,
@@ -168,7 +169,7 @@ def test_holes_are_told_from_silence(
     scan, file = repaired(live(codec, shifted(packets, 80)))
 
     assert scan.holes == expected
-    assert packets_of(file) == as_sent(packets)
+    assert own_of(file) == as_sent(packets)
 
 
 def test_a_file_without_a_key_frame_at_its_start_keeps_all() -> None:
