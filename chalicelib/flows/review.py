@@ -3,13 +3,14 @@
 from typing import Any
 
 from chalicelib.core.errors import NotFound
-from chalicelib.core.events import FinishRequested
+from chalicelib.core.events import FinishRequested, SegmentCorrected
 from chalicelib.core.manifest import manifest
+from chalicelib.core.recording import Recording
 from chalicelib.core.views import event_view, recording_line, recording_view, session_line
 from chalicelib.flows.reconcile import finish
 from chalicelib.flows.record import read
 from chalicelib.flows.settle import read_session
-from chalicelib.ports import Filter, World, session_subject
+from chalicelib.ports import Filter, World, recording_subject, session_subject
 
 
 def recordings(world: World, wanted: Filter, limit: int, cursor: str | None) -> dict[str, Any]:
@@ -57,3 +58,24 @@ def finish_session(world: World, session_id: str, by: str) -> dict[str, Any]:
     finish(world, session_id)
     world.ledger.append(session_subject(session_id), FinishRequested(at=world.now(), by=by))
     return {"sessionId": session_id, "finishing": True}
+
+
+def correct(world: World, session_id: str, file: str, shift_ms: int, by: str) -> dict[str, Any]:
+    """Move a segment on the clock, by hand; what was made with it is made anew."""
+    known = read_session(world, session_id)
+    meant = [r for r in known.recordings if any(segment.file == file for segment in r.segments)]
+    if not known.recordings:
+        raise NotFound("session_not_found", f"no recording of a session {session_id} is known")
+    if not meant:
+        raise NotFound("segment_not_found", f"session {session_id} has no segment {file}")
+    for recording in meant:
+        fact = SegmentCorrected(
+            at=world.now(), file=file, shift_ms=shift_ms, number=_corrections(recording, file) + 1, by=by
+        )
+        world.ledger.append(recording_subject(recording.recording_id), fact)
+    return {"sessionId": session_id, "file": file, "shiftMs": shift_ms}
+
+
+def _corrections(recording: Recording, file: str) -> int:
+    told = recording.told(SegmentCorrected)
+    return max((fact.number for fact in told if fact.file == file), default=0)

@@ -84,6 +84,13 @@ def json_body(request: Request, allowed: frozenset[str], ours: Mapping[str, str]
     return told
 
 
+def required(told: Mapping[str, Any], name: str) -> Any:
+    """What a body says under a name that it must have."""
+    if name not in told:
+        raise Invalid("missing_field", f"{name} is missing", name, "a value")
+    return told[name]
+
+
 def raw_body(request: Request) -> bytes:
     """The bytes that the client sent, before anybody has read them."""
     try:

@@ -77,15 +77,9 @@ def events(recording_id: str) -> dict[str, Any]:
 
 
 def _wanted(told: dict[str, Any]) -> record.Wanted:
-    room_id = ids.external_id(_required(told, "roomId"), "roomId")
-    participant_id = ids.external_id(_required(told, "participantId"), "participantId")
+    room_id = ids.external_id(http.required(told, "roomId"), "roomId")
+    participant_id = ids.external_id(http.required(told, "participantId"), "participantId")
     return record.Wanted(room_id, participant_id, _kinds(told))
-
-
-def _required(told: dict[str, Any], name: str) -> Any:
-    if name not in told:
-        raise Invalid("missing_field", f"{name} is missing", name, "a value")
-    return told[name]
 
 
 def _kinds(told: dict[str, Any]) -> tuple[ids.Kind, ...]:

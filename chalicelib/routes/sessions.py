@@ -6,6 +6,8 @@ from chalice.app import Blueprint
 
 from chalicelib import wiring
 from chalicelib.core import ids
+from chalicelib.core.errors import Invalid
+from chalicelib.core.timeline import DAY_MS
 from chalicelib.flows import review
 from chalicelib.routes import http
 from chalicelib.routes.authorizer import authorize
@@ -37,3 +39,34 @@ def finish(session_id: str) -> dict[str, Any]:
     """Build the session's products now, without waiting for the last `stopped`."""
     known = ids.told_id(http.in_path(session_id), "sessionId")
     return review.finish_session(wiring.world(), known, http.caller(bp.current_request))
+
+
+@bp.route(
+    "/sessions/{session_id}/corrections", methods=["POST"], authorizer=authorize, content_types=http.ANY_TYPE
+)
+@http.answers(202)
+def correct(session_id: str) -> dict[str, Any]:
+    """Move a segment on the session's clock."""
+    known = ids.told_id(http.in_path(session_id), "sessionId")
+    told = http.json_body(bp.current_request, frozenset({"file", "shiftMs"}), {})
+    file, shift_ms = _file(told), _shift_ms(told)
+    return review.correct(wiring.world(), known, file, shift_ms, http.caller(bp.current_request))
+
+
+def _file(told: dict[str, Any]) -> str:
+    given = http.required(told, "file")
+    if isinstance(given, str) and 1 <= len(given) <= _FILE_AT_MOST:
+        return given
+    expected = "the name of one of the session's files, as the manifest tells it"
+    raise Invalid("invalid_file", "file is not the name of a file", "file", expected)
+
+
+def _shift_ms(told: dict[str, Any]) -> int:
+    given = http.required(told, "shiftMs")
+    if isinstance(given, int) and not isinstance(given, bool) and abs(given) <= DAY_MS:
+        return given
+    expected = f"a whole number of milliseconds from -{DAY_MS} to {DAY_MS}"
+    raise Invalid("invalid_shift", "shiftMs is not a shift", "shiftMs", expected)
+
+
+_FILE_AT_MOST = 1024  # characters: S3's keys are no longer

@@ -31,6 +31,7 @@ GUARDED = [
     ("GET", "/sessions"),
     ("GET", "/sessions/{sessionId}"),
     ("POST", "/sessions/{sessionId}/finish"),
+    ("POST", "/sessions/{sessionId}/corrections"),
 ]
 
 

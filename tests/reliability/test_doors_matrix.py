@@ -62,6 +62,7 @@ ASKS: dict[tuple[str, str], str] = {
     ("GET", "/sessions"): "bearer",
     ("GET", "/sessions/{session_id}"): "bearer",
     ("POST", "/sessions/{session_id}/finish"): "bearer",
+    ("POST", "/sessions/{session_id}/corrections"): "bearer",
     ("POST", ADDRESS): "address and signature",
     ("POST", ACCOUNT): "signature",
     ("GET", "/"): "nothing",

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import app
-from tests.routes.gateway import Gateway, takes
+from tests.routes.gateway import Gateway, good_body, takes
 from tests.routes.stage import Ledger, Room
 
 TRACK = {"roomId": "r", "participantId": "ann", "kind": "audio"}
@@ -250,7 +250,7 @@ def every_route() -> list[tuple[str, str, bytes | None]]:
     values = {"recording_id": RECORDING_ID, "session_id": "s", "token": "t"}
     others = {"/", "/web/{wanted}/{name}", "/recordings/start"}  # the last would ask VideoSDK
     return [
-        (method, route.format(**values), GOOD if method == "POST" else None)
+        (method, route.format(**values), good_body(route) if method == "POST" else None)
         for route, methods in app.routes.items()
         for method in methods
         if route not in others
@@ -335,6 +335,46 @@ QUERIES = st.dictionaries(TEXTS | st.sampled_from(NAMES), TEXTS, max_size=4)
 @given(path=st.sampled_from(LISTED), query=QUERIES)
 def test_no_query_is_a_fault_of_ours(path: str, query: dict[str, str], api: Gateway) -> None:
     assert api.get(path, urlencode(query)).status in (200, 400, 404)
+
+
+# --- corrections ------------------------------------------------------------------------------------
+
+A_SHIFT = "a whole number of milliseconds from -86400000 to 86400000"
+A_FILE = "the name of one of the session's files, as the manifest tells it"
+NO_FILES: list[Any] = ["", 7, None, True, ["a.webm"], {"a": 1}, "x" * 1025]
+NO_SHIFTS: list[Any] = ["1", 1.5, None, True, [], {}, 86_400_001, -86_400_001, 10**400]
+CORRECTIONS: list[tuple[dict[str, Any], str, str, str]] = [
+    ({}, "missing_field", "file", "a value"),
+    ({"file": "a.webm"}, "missing_field", "shiftMs", "a value"),
+    ({"shiftMs": 1}, "missing_field", "file", "a value"),
+    *(({"file": odd, "shiftMs": 1}, "invalid_file", "file", A_FILE)
+      for odd in NO_FILES),
+    *(({"file": "a.webm", "shiftMs": odd}, "invalid_shift", "shiftMs", A_SHIFT)
+      for odd in NO_SHIFTS),
+    ({"file": "a.webm", "shiftMs": 1, "by": "me"}, "unknown_field", "by", "only file, shiftMs"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", CORRECTIONS, ids=[str(row[0])[:40] for row in CORRECTIONS])
+def test_a_correction_that_is_none(
+    row: tuple[dict[str, Any], str, str, str], api: Gateway, ledger: Ledger
+) -> None:
+    body, code, field, expected = row
+
+    answer = api.post("/sessions/session-1/corrections", body)
+
+    assert answer.refusal == (400, code, field)
+    assert answer.told["error"]["expected"] == expected
+    assert not takes("/sessions/{session_id}/corrections", body)
+    assert ledger.items() == []
+
+
+@pytest.mark.parametrize("shift_ms", [86_400_000, -86_400_000, 0])
+def test_a_shift_may_be_a_day(shift_ms: int, api: Gateway) -> None:
+    body = {"file": "a.webm", "shiftMs": shift_ms}
+
+    assert takes("/sessions/{session_id}/corrections", body)
+    assert api.post("/sessions/session-1/corrections", body).refusal == (404, "session_not_found", None)
 
 
 # --- paths ------------------------------------------------------------------------------------------

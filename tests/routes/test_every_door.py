@@ -6,10 +6,9 @@ import pytest
 
 from app import app
 from local.videosdk.courier import signature
-from tests.routes.gateway import Gateway
+from tests.routes.gateway import Gateway, good_body
 from tests.routes.stage import API_KEY, APP_SECRET, SECRET, TAG_SECRET, Letters, Room, written
 
-GOOD = b'{"roomId": "r", "participantId": "ann", "kind": "audio"}'
 RECORDING_ID = f"rec-{'0' * 32}"
 OURS = [
     (method, route.format(recording_id=RECORDING_ID, session_id="s", token="t"))
@@ -25,7 +24,7 @@ def test_a_fault_of_ours_has_the_same_shape_and_tells_nothing(
 ) -> None:
     configured(GRACE_MINUTES="soon")
 
-    answer = api(method, path, GOOD if method == "POST" else None)
+    answer = api(method, path, good_body(path) if method == "POST" else None)
 
     if path not in ("/health", "/openapi.json"):
         assert answer.refusal == (500, "internal", None)
@@ -37,7 +36,7 @@ def test_a_fault_of_ours_has_the_same_shape_and_tells_nothing(
 def test_no_answer_is_kept_by_others_or_taken_for_something_else(
     method: str, path: str, api: Gateway
 ) -> None:
-    answer = api(method, path, GOOD if method == "POST" else None)
+    answer = api(method, path, good_body(path) if method == "POST" else None)
 
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -323,6 +323,40 @@ def test_without_its_queue_a_session_can_not_be_finished(
     assert ledger.facts("session#session-1") == []
 
 
+def test_a_segment_can_be_moved_on_the_clock_as_often_as_one_likes(api: Gateway, ledger: Ledger) -> None:
+    written(unannounced_id("session-1", "ann", "audio"), segment := stored("session-1"))
+    written(unannounced_id("session-1", "bob", "audio"), stored("session-1", "bob", start_at=AT + 1))
+
+    for shift_ms in (1_500, -250, 0):
+        answer = api.post(
+            "/sessions/session-1/corrections", {"file": segment.file, "shiftMs": shift_ms}, by="other-app"
+        )
+        assert answer.status == 202
+        assert answer.told == {"sessionId": "session-1", "file": segment.file, "shiftMs": shift_ms}
+
+    told = ledger.facts(recording_subject(unannounced_id("session-1", "ann", "audio")))
+    corrections = [fact for fact in told if fact["type"] == "SegmentCorrected"]
+    assert [(f["number"], f["shift_ms"], f["by"]) for f in corrections] == [
+        (1, 1_500, "other-app"), (2, -250, "other-app"), (3, 0, "other-app"),
+    ]  # fmt: skip
+    assert len(ledger.facts(recording_subject(unannounced_id("session-1", "bob", "audio")))) == 1
+
+
+def test_only_a_segment_of_the_session_can_be_moved(api: Gateway, ledger: Ledger) -> None:
+    written(unannounced_id("session-1", "ann", "audio"), rejected("session-1"))
+    written(unannounced_id("session-2", "ann", "audio"), stored("session-2", start_at=AT + 1))
+    before = ledger.items()
+
+    for session_id, file, code in (
+        ("nothing", "a.webm", "session_not_found"),
+        ("session-1", stored("session-2", start_at=AT + 1).file, "segment_not_found"),
+        ("session-1", rejected("session-1").file, "segment_not_found"),
+    ):
+        answer = api.post(f"/sessions/{session_id}/corrections", {"file": file, "shiftMs": 1})
+        assert answer.refusal == (404, code, None)
+    assert ledger.items() == before
+
+
 def test_what_was_concluded_is_an_event_as_well(api: Gateway) -> None:
     recording_id = unannounced("session-1")
     told = VerdictReached(at=AT, complete=False, digest="0b4c1ee02b4f40c1")
