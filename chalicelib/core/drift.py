@@ -73,6 +73,12 @@ def drift(recordings: Iterable[Recording]) -> Drift:
     )
 
 
+def lasts_ms(media_ms: int, ppm: int) -> int:
+    """How long media of so much time lasts on the session's clock."""
+    whole = 1_000_000 + ppm
+    return (media_ms * 1_000_000 + whole // 2) // whole
+
+
 def evidence(recording: Recording) -> Iterator[Evidence]:
     """All that one recording says."""
     stamped = [place for place in recording.placed if place.clock in ("stamp", "corrected")]

@@ -180,13 +180,10 @@ class Recording:
         return {f.file: f for f in self.told(e.SegmentUndecodable) if copies.get(f.file) == f.source}
 
     @cached_property
-    def usable(self) -> list[Placed]:
-        """Those that products are made of."""
-        return [
-            place
-            for place in self.placed
-            if place.segment.file not in self.undecodable and not self._of_another_kind(place.segment)
-        ]
+    def useless(self) -> frozenset[str]:
+        """The files of those that no product can be made of."""
+        others = {segment.file for segment in self.segments if self._of_another_kind(segment)}
+        return frozenset(others | self.undecodable.keys())
 
     def _of_another_kind(self, segment: e.SegmentStored) -> bool:
         """Whether a file holds a picture where sound should be, or sound instead of a picture."""

@@ -6,9 +6,27 @@ from functools import cached_property
 
 from chalicelib.core import events as e
 from chalicelib.core.clock import Placed
+from chalicelib.core.drift import Drift, drift, lasts_ms
+from chalicelib.core.ids import Kind
 from chalicelib.core.recording import Recording
 from chalicelib.core.timeline import DAY_MS, Span, window
 from chalicelib.core.verdict import Finding, Verdict, joined
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A segment and its time on the epoch clock. `inside` the session's; `usable` for its products."""
+
+    recording: Recording
+    place: Placed
+    span: Span
+    inside: bool
+    usable: bool
+
+    def finding(self, reason: str) -> Finding:
+        """What is to be said of it."""
+        of = self.recording
+        return Finding(reason, of.recording_id, of.participant_id, of.kind, self.place.segment.file)
 
 
 @dataclass(frozen=True)
@@ -35,18 +53,67 @@ class Session:
         return min(ours or told, default=None)
 
     @cached_property
-    def placed(self) -> list[Placed]:
-        """Every segment, wherever it lies."""
-        return [place for recording in self.recordings for place in recording.placed]
+    def people(self) -> dict[str, dict[Kind, list[Recording]]]:
+        """The recordings of each participant's kinds."""
+        found: dict[str, dict[Kind, list[Recording]]] = {}
+        for recording in self.recordings:
+            if recording.participant_id and recording.kind:
+                kinds = found.setdefault(recording.participant_id, {})
+                kinds.setdefault(recording.kind, []).append(recording)
+        return found
+
+    @cached_property
+    def drifts(self) -> dict[str, Drift]:
+        """How each participant's media clock runs."""
+        return {
+            participant_id: drift(recording for told in kinds.values() for recording in told)
+            for participant_id, kinds in self.people.items()
+        }
 
     @cached_property
     def extent(self) -> Span:
         """From session zero to the end, on the epoch clock; at most a day."""
-        return window(place.span for place in self.placed)
+        return window(span for _, _, span in self._spans)
 
-    def holds(self, place: Placed) -> bool:
-        """Whether a segment begins within the session's time; what does not is no part of its products."""
-        return self.extent.start <= place.start_at < self.extent.start + DAY_MS
+    @cached_property
+    def lying(self) -> list["Lying"]:
+        """Every segment with its place on the epoch clock, its length corrected for its clock's drift."""
+        whole = self.extent
+        return [
+            Lying(
+                recording,
+                place,
+                Span(span.start, max(span.start, min(span.end, whole.end))) if inside else span,
+                inside=inside,
+                usable=inside and place.segment.file not in recording.useless,
+            )
+            for recording, place, span in self._spans
+            for inside in [whole.start <= span.start < whole.start + DAY_MS]
+        ]
+
+    @cached_property
+    def lying_of(self) -> dict[str, list["Lying"]]:
+        """The same by recording."""
+        found: dict[str, list[Lying]] = {recording.recording_id: [] for recording in self.recordings}
+        for told in self.lying:
+            found[told.recording.recording_id].append(told)
+        return found
+
+    @cached_property
+    def _spans(self) -> list[tuple[Recording, Placed, Span]]:
+        found = []
+        for recording in self.recordings:
+            ppm = self.drifts[recording.participant_id].applied if recording.participant_id else 0
+            for place in recording.placed:
+                length_ms = lasts_ms(place.segment.duration_ms, ppm)
+                found.append((recording, place, Span(place.start_at, place.start_at + length_ms)))
+        return found
+
+    @cached_property
+    def presences(self) -> list[e.ParticipantListed]:
+        """The stays that VideoSDK's session has."""
+        found = [fact for fact in self.facts if isinstance(fact, e.ParticipantListed)]
+        return sorted(found, key=lambda fact: fact.identity)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -63,11 +130,9 @@ class Session:
         return replace(told, missing=(*told.missing, *self._outside()))
 
     def _outside(self) -> Iterable[Finding]:
-        for recording in self.recordings:
-            for place in recording.placed:
-                if not self.holds(place):
-                    who, kind, file = recording.participant_id, recording.kind, place.segment.file
-                    yield Finding("outside_session", recording.recording_id, who, kind, file)
+        for told in self.lying:
+            if not told.inside:
+                yield told.finding("outside_session")
 
     @property
     def known(self) -> int:
