@@ -303,8 +303,8 @@ def participant(number: int) -> str:
 
 
 def hertz(number: int, kind: Kind) -> int:
-    """The pitch of a participant's tones; a screen's sound lies between those of the people."""
-    return 500 + 150 * number + (75 if kind is Kind.SCREEN_AUDIO else 0)
+    """The pitch of a participant's tones; a screen's sound lies above those of 25 people."""
+    return (4_400 if kind is Kind.SCREEN_AUDIO else 500) + 150 * number
 
 
 def _first_ms(manner: Manner, kind: Kind, turn: int) -> int:
