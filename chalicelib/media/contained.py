@@ -6,6 +6,7 @@ not trusted. One that failed is killed; the next request gets a new one.
 """
 
 import ctypes
+import gc
 import math
 import os
 import resource
@@ -166,6 +167,8 @@ def _left(until: float) -> float:
 
 def _serve(channel: socket.socket, parent: int, prepare: Callable[[], Answer], memory: int) -> None:
     """Answer until the parent closes its end. Does not return."""
+    # What the parent left lying about is not the child's to end: it may wait for threads that are not here.
+    gc.freeze()
     descriptor = _alone(channel, parent)
     _confine(memory)
     channel = socket.socket(fileno=descriptor)

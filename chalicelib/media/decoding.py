@@ -17,6 +17,7 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from chalicelib.core.scan import BadSegment
 from chalicelib.media.codecs import KEY_SIZE, opus_head, opus_us
@@ -34,7 +35,7 @@ MAX_PIXELS = 3840 * 2160
 _MEMORY = 256 << 20
 # Decoding sound takes a thousandth of the time that it lasts, a picture of that size a quarter of a second.
 _SOUND_CPU_S, _SOUND_CPU_PART, _PICTURE_CPU_S = 2.0, 0.05, 5.0
-_WALL_S, _WALL_PER_CPU = 15.0, 5.0
+_WALL_S, _WALL_PER_CPU = 10.0, 2.0
 
 _RATE_KHZ = 48
 _MERGED_US = 120_000
@@ -150,6 +151,8 @@ class _Decoders:
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
         self._voices: dict[int, AudioCodecContext] = {}
+        # PyAV's common one may be the parent's, whose threads are not here.
+        self._scaler = VideoReformatter()
         self._does: dict[int, Answer] = {ord("s"): self._sound, ord("p"): self._picture}
 
     def answer(self, request: memoryview) -> Iterable[Buffer]:
@@ -177,7 +180,7 @@ class _Decoders:
         if found is None:
             return []
         sides = fitting(found.width, found.height, (width, height))
-        scaled = found.reformat(*sides, FORMAT, threads=1)
+        scaled = self._scaler.reformat(found, *sides, FORMAT, threads=1)
         return [_SIZE.pack(*sides), *_planes(scaled)]
 
 

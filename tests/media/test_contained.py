@@ -1,6 +1,7 @@
 """What a contained function may do to its parent: answer, or die with a reason. Nothing stays behind."""
 
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -205,6 +206,29 @@ def test_the_limits_hold() -> None:
         return repr([resource.getrlimit(getattr(resource, f"RLIMIT_{name}")) for name in names])
 
     assert told_by(look) == repr([(0, 0), (0, 0), (4, 4), (0, 0)])
+
+
+def test_what_the_parent_left_lying_about_is_not_ended_by_the_child() -> None:
+    """As a decoder whose threads are only in the parent: to end it there would take for ever."""
+
+    class Knot:
+        def __init__(self) -> None:
+            self.itself, self.made_in = self, os.getpid()
+
+        def __del__(self) -> None:
+            if os.getpid() != self.made_in:
+                os._exit(9)
+
+    def look() -> str:
+        gc.collect()
+        return "well"
+
+    gc.disable()
+    try:
+        Knot()
+        assert told_by(look) == "well"
+    finally:
+        gc.enable()
 
 
 # --- what stays behind ----------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -207,6 +208,12 @@ def test_a_picture_fits_the_box_and_is_never_enlarged(
 def _dark(scale: float) -> tuple[int, int]:
     """The columns in which the pattern rises for the first time, but for their edges."""
     return int(16 / scale) + 1, int(68 / scale)
+
+
+def test_pictures_are_scaled_although_the_parent_did_so_with_many_threads() -> None:
+    VideoFrame(1280, 720, "yuv420p").reformat(640, 360, "rgb24")
+
+    assert seen("vp8", (160, 90))
 
 
 @pytest.mark.parametrize("codec", ["vp8", "vp9", "h264", "av1"])
