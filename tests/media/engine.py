@@ -1,16 +1,25 @@
-"""The engine without AWS: delivered segments are repaired into a folder, and steps made from there."""
+"""The engine without AWS: delivered segments are repaired into a folder, and products made from there."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from chalicelib.core.errors import NotFound
-from chalicelib.core.events import SegmentStored
-from chalicelib.core.ids import Place, artifact_key, index_key, unannounced_id
-from chalicelib.core.plan import REPAIRED
+from chalicelib.core.events import ArtifactMade, Event, SegmentStored
+from chalicelib.core.ids import Place, artifact_key, index_key, stamp, unannounced_id
+from chalicelib.core.plan import NAMES, REPAIRED, Wanted, pending, planned
+from chalicelib.core.scan import Scan
+from chalicelib.core.session import Session
+from chalicelib.core.step import Made, Output, Step, step_of
 from chalicelib.core.timeline import starts
+from chalicelib.media.copies import copies
+from chalicelib.media.poster import make_poster
 from chalicelib.media.repair import repair
+from chalicelib.media.sound.join import join
+from chalicelib.media.sound.make import sound
 from tests.media.meeting import Segment
 
 SESSION = "s1"
@@ -100,6 +109,24 @@ class Store:
         return self.shelf.write(f"{self.target}/{name}")
 
 
+MAKERS: dict[str, Callable[[Step, Store], list[Made]]] = {
+    "copies": copies,
+    "join": join,
+    "poster": make_poster,
+    "sound": sound,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A file that a step made."""
+
+    output: Output
+    path: str
+    duration_ms: int
+    notes: dict[str, str | int | float | None]
+
+
 @dataclass
 class Engine:
     """A session's way from delivered segments to products."""
@@ -107,50 +134,121 @@ class Engine:
     shelf: Shelf
     bytes_delivered: int = 0
     stored: list[SegmentStored] = field(default_factory=list)
+    facts: list[Event] = field(default_factory=list)
+
+    @property
+    def session(self) -> Session:
+        """What is known of the session by now."""
+        recordings = defaultdict(list)
+        for fact in self.stored:
+            recordings[unannounced_id(SESSION, fact.participant_id, fact.kind)].append(fact)
+        return Session.of(SESSION, self.facts, recordings)
 
     def ingested(self, segment: Segment) -> SegmentStored:
-        """Repair a segment, and tell of it as the flow does."""
-        key = f"raw/{SESSION}/{segment.participant_id}/{segment.kind}/{segment.file}"
-        stamp_at = int(segment.file.rpartition("_")[2].partition(".")[0])
-        recording_id = unannounced_id(SESSION, segment.participant_id, segment.kind)
-        where = Place(
-            recording_id, False, SESSION, segment.participant_id, segment.kind, segment.file, stamp_at
-        )
-        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-        target = artifact_key(where, REPAIRED.product, digest, REPAIRED.extension)
+        """Repair a segment, and tell of it as the flow does; `NotRecording` when it is none."""
+        where, key = _delivered(segment)
+        etag = hashlib.sha256(key.encode()).hexdigest()[:16]
+        target = artifact_key(where, REPAIRED.product, etag, REPAIRED.extension)
         writing = self.shelf.write(target)
-        found = repair(segment.chunks(), writing)
+        try:
+            found = repair(segment.chunks(), writing)
+        except BaseException:
+            writing.abandon()
+            raise
         self.shelf.put(index_key(target), found.index)
-        scan = found.scan
-        self.bytes_delivered += scan.bytes_read
-        start_at, clock, uncertainty_ms = starts(
-            stamp_at, scan.first_ms, segment.modified_at, scan.duration_ms
-        )
-        fact = SegmentStored(
-            at=segment.modified_at,
-            key=key,
-            etag=digest,
-            bytes=scan.bytes_read,
-            session_id=SESSION,
-            participant_id=segment.participant_id,
-            kind=segment.kind,
-            file=segment.file,
-            start_at=start_at,
-            duration_ms=scan.duration_ms,
-            clock=clock,
-            uncertainty_ms=uncertainty_ms,
-            codec=scan.codec,
-            width=scan.width,
-            height=scan.height,
-            resolutions=scan.resolutions,
-            holes=scan.holes,
-            tail_lost=scan.tail_lost,
-            repaired_key=target,
-            repaired_bytes=writing.size,
-            lost_bytes=scan.lost_bytes,
-            clock_breaks=scan.clock_breaks,
-            modified_at=segment.modified_at,
-            first_ms=scan.first_ms,
-        )
+        self.bytes_delivered += found.scan.bytes_read
+        fact = _stored(segment, where, found.scan, key=key, etag=etag, target=target, size=writing.size)
         self.stored.append(fact)
         return fact
+
+    def planned(self, *products: str, lufs: float | None = None) -> list[Step]:
+        """All steps for these products."""
+        return planned(self.session, _wanted(products, lufs))
+
+    def made(self, step: Step) -> list[Product]:
+        """Run a step as it comes out of a queue."""
+        step = step_of(json.loads(json.dumps(step.told())))
+        found = MAKERS[step.maker](step, Store(self.shelf, step.target))
+        self.facts += [_artifact(step, made) for made in found]
+        return [
+            Product(
+                made.output,
+                str(self.shelf.path(f"{step.target}/{made.name}")),
+                made.end - made.start,
+                dict(made.notes),
+            )
+            for made in found
+        ]
+
+    def produced(self, *products: str, lufs: float | None = None) -> list[Product]:
+        """Make these products, and whatever becomes possible by what was made."""
+        found: list[Product] = []
+        while left := pending(self.session, _wanted(products, lufs)):
+            for step in left:
+                found += self.made(step)
+        return found
+
+
+def _wanted(products: Iterable[str], lufs: float | None) -> Wanted:
+    return Wanted(frozenset(NAMES[name] for name in products), lufs)
+
+
+def _delivered(segment: Segment) -> tuple[Place, str]:
+    """Where a segment belongs, and the key it came under."""
+    recording_id = unannounced_id(SESSION, segment.participant_id, segment.kind)
+    stamp_at = stamp(segment.file)
+    where = Place(recording_id, False, SESSION, segment.participant_id, segment.kind, segment.file, stamp_at)
+    return where, f"raw/{SESSION}/{segment.participant_id}/{segment.kind}/{segment.file}"
+
+
+def _stored(
+    segment: Segment, where: Place, scan: Scan, *, key: str, etag: str, target: str, size: int
+) -> SegmentStored:
+    start_at, clock, uncertainty_ms = starts(
+        where.stamp_at, scan.first_ms, segment.modified_at, scan.duration_ms
+    )
+    return SegmentStored(
+        at=segment.modified_at,
+        key=key,
+        etag=etag,
+        bytes=scan.bytes_read,
+        session_id=SESSION,
+        participant_id=where.participant_id,
+        kind=where.kind,
+        file=where.file,
+        start_at=start_at,
+        duration_ms=scan.duration_ms,
+        clock=clock,
+        uncertainty_ms=uncertainty_ms,
+        codec=scan.codec,
+        width=scan.width,
+        height=scan.height,
+        resolutions=scan.resolutions,
+        holes=scan.holes,
+        tail_lost=scan.tail_lost,
+        repaired_key=target,
+        repaired_bytes=size,
+        lost_bytes=scan.lost_bytes,
+        clock_breaks=scan.clock_breaks,
+        modified_at=segment.modified_at,
+        first_ms=scan.first_ms,
+        sounded_us=scan.sounded_us,
+        spanned_us=scan.spanned_us,
+    )
+
+
+def _artifact(step: Step, made: Made) -> ArtifactMade:
+    return ArtifactMade(
+        at=0,
+        product=made.output.product,
+        key=f"{step.target}/{made.name}",
+        content_type=made.content_type,
+        bytes=made.bytes,
+        participant_id=made.output.participant_id,
+        kind=made.output.kind,
+        source=made.output.source,
+        start=step.zero_at + made.start,
+        end=step.zero_at + made.end,
+        step=step.target,
+        notes=made.notes,
+    )

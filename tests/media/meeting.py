@@ -71,6 +71,7 @@ class Manner:
     screen: bool = False
     video: bool = True
     spans: Spans = field(default_factory=dict)
+    name: str = "p{:02d}"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Segment:
     @property
     def participant_id(self) -> str:
         """Whose it is."""
-        return participant(self.number)
+        return self.manner.name.format(self.number)
 
     @property
     def start_at(self) -> int:
@@ -292,14 +293,9 @@ def meeting(people: int, minutes: float, **manner: Any) -> Meeting:
     participant's, "running" on over all files of a kind, or the recorder's, which stamps each "arrival";
     `first_frame_late_ms` is the first timestamp of every video file; `pre_skip` has Opus files say that
     their first 6.5 ms are to be skipped; `screen` shares a screen with its sound; `spans` says for some
-    (number, kind) when they are recorded, in milliseconds of the session.
+    (number, kind) when they are recorded, in milliseconds of the session; `name` makes ids of numbers.
     """
     return Meeting(people, minutes, Manner(**manner))
-
-
-def participant(number: int) -> str:
-    """A participant's id."""
-    return f"p{number:02d}"
 
 
 def hertz(number: int, kind: Kind) -> int:
