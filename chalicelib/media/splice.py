@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from chalicelib.core.step import Track
 from chalicelib.media import matroska as m
-from chalicelib.media.blank import Blank, blank
+from chalicelib.media.blank import RATE, Blank, blank
 from chalicelib.media.clusters import KEY, Cluster, Key, Reading, packed, packets_in
 from chalicelib.media.codecs import OPUS_US, Size, opus_us
 from chalicelib.media.ebml import LENGTH, MASK
@@ -206,8 +206,11 @@ def _silent(stereo: bool, lasts_us: int) -> list[Cluster]:
 
 # --- pictures ---
 
-# Black goes on at a camera's pace for a while, so that nobody takes it for a frame a second.
-_PACE_MS, _PACED_MS, _STEP_MS, _BLACK_KEY_MS = 33, 660, 1_000, 10_000
+# How often black is said again, and how often from anew.
+_BLACK_MS, _BLACK_KEY_MS = 1_000, 10_000
+# A file that begins with black does so at a pace finer than any camera's: by its first frames FFmpeg guesses
+# the rate of all, and on a coarser grid two pictures, one a little late and one a little early, would be one.
+_PACE = tuple(frame * 1000 // RATE for frame in range(24))
 
 
 class Pictures(_Spliced):
@@ -271,7 +274,8 @@ class Pictures(_Spliced):
         if last is not None:
             yield from [last] if black is not None or hole <= 0 else _held(last, until)
         if black is not None:
-            yield from (replace(part, time=shown + part.time) for part in _black(black, hole))
+            parts = _black(black, hole, _PACE if last is None else (0,))
+            yield from (replace(part, time=shown + part.time) for part in parts)
         elif last is None and hole > 0 and following is not None:
             # A player begins with a picture or stalls: there the first one is shown early.
             frame = next(packet[2] for packet in packets_in(following.data) if packet[1])
@@ -327,17 +331,16 @@ def _held(cluster: Cluster, until: int) -> Iterator[Cluster]:
         keys = ()
 
 
-def _black(black: Blank, lasts: int) -> Iterator[Cluster]:
+def _black(black: Blank, lasts: int, pace: tuple[int, ...]) -> Iterator[Cluster]:
     for at in range(0, lasts, _BLACK_KEY_MS):
-        for part in _black_until(black, min(_BLACK_KEY_MS, lasts - at), at == 0):
+        for part in _black_until(black, min(_BLACK_KEY_MS, lasts - at), (0,) if at else pace):
             yield replace(part, time=at + part.time)
 
 
 @lru_cache(maxsize=16)
-def _black_until(black: Blank, lasts: int, opens: bool) -> tuple[Cluster, ...]:
+def _black_until(black: Blank, lasts: int, pace: tuple[int, ...]) -> tuple[Cluster, ...]:
     """Black from one key frame to the next, or to its end."""
-    paced = range(0, _PACED_MS if opens else 1, _PACE_MS)
-    times = [time for time in (*paced, *range(_STEP_MS, _BLACK_KEY_MS, _STEP_MS)) if time < lasts]
+    times = sorted(time for time in {*pace, *range(_BLACK_MS, _BLACK_KEY_MS, _BLACK_MS)} if time < lasts)
     packets: list[Packet] = [
         (time, KEY * (place == 0), black[place], Extras(until - time, None, None))
         for place, (time, until) in enumerate(pairwise([*times, lasts]))
@@ -353,11 +356,8 @@ _SPS_AT, _SPS_COUNT = 5, 0x1F
 
 
 def _has_sequence_header(frame: bytes) -> bool:
-    """Whether an AV1 frame can be decoded by what is in it; delimiters may stand first."""
-    return (
-        frame.removeprefix(b"\x12\x00")[:1] != b""
-        and frame.removeprefix(b"\x12\x00")[0] >> 3 & 15 == _AV1_SEQUENCE
-    )
+    """Whether an AV1 frame can be decoded by what is in it; a delimiter may stand first."""
+    return bool(frame) and frame.removeprefix(b"\x12\x00")[0] >> 3 & 15 == _AV1_SEQUENCE
 
 
 def _lengths_of_four(private: bytes) -> bool:
