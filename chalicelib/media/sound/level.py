@@ -5,6 +5,7 @@ recursive filters, and this costs a second for an hour.
 """
 
 from array import array
+from copy import deepcopy
 from math import log10
 from typing import Any
 
@@ -16,6 +17,12 @@ type Array = np.ndarray[Any, np.dtype[Any]]
 # Energies are kept of 100 ms; gating looks at four of them together.
 BLOCK = 4_800
 _GATED, _ABSOLUTE_LUFS, _RELATIVE_LU, _OFFSET = 4, -70.0, 10.0, -0.691
+
+
+def as_wide(samples: Array, other: Array) -> Array:
+    """One channel in two, where the other has two."""
+    return np.repeat(samples, max(1, other.shape[1] // samples.shape[1]), axis=1)
+
 
 # --- K-weighting: BS.1770-4, tables 1 and 2, for 48 kHz ---
 
@@ -56,7 +63,8 @@ def _matrices() -> tuple[Array, Array, Array, Array]:
             spread[place] = powers[later - row - 1]
     fades = np.hstack(powers[:_ROWS])
     parts = (of_samples, of_state, spread, fades)
-    return tuple(part.astype(np.float32) for part in parts)  # type: ignore[return-value]
+    # What is as good as nothing is nothing: numbers too small for 32 bits are slow.
+    return tuple(np.where(abs(part) < 1e-12, 0, part).astype(np.float32) for part in parts)  # type: ignore[return-value]
 
 
 _OF_SAMPLES, _OF_STATE, _SPREAD, _FADES = _matrices()
@@ -66,40 +74,48 @@ class _Weighting:
     """One channel's filter; it remembers where it was."""
 
     def __init__(self) -> None:
-        self._state = np.zeros((1, _STATES), np.float32)
+        self._state = np.zeros(_STATES, np.float32)
 
     def energies(self, blocks: Array) -> Array:
         """Mean squares of weighted blocks that follow each other, as rows of 100 ms."""
-        both = blocks.reshape(-1, _ROW) @ _OF_SAMPLES
+        sounding = np.flatnonzero(blocks.any(axis=1))
+        both = blocks[sounding].reshape(-1, _ROW) @ _OF_SAMPLES
         spread = both[:, _ROW:].reshape(-1, _ROWS * _STATES) @ _SPREAD
         # After 100 ms nothing is left of an older state than the last block's.
-        before = np.concatenate((self._state, spread[:-1, -_STATES:]))
-        self._state = spread[-1:, -_STATES:]
-        states = spread[:, :-_STATES] + before @ _FADES
-        heard = both[:, :_ROW] + states.reshape(-1, _STATES) @ _OF_STATE
-        rows = heard.reshape(len(blocks), BLOCK)
-        return np.asarray(np.einsum("ij,ij->i", rows, rows) / np.float32(BLOCK))
+        ends = np.zeros((len(blocks) + 1, _STATES), np.float32)
+        ends[0], ends[sounding + 1] = self._state, spread[:, -_STATES:]
+        self._state = ends[-1]
+        states = spread[:, :-_STATES] + ends[sounding] @ _FADES
+        rows = (both[:, :_ROW] + states.reshape(-1, _STATES) @ _OF_STATE).reshape(-1, BLOCK)
+        found = np.zeros(len(blocks), np.float32)
+        found[sounding] = np.einsum("ij,ij->i", rows, rows) / BLOCK
+        return found
 
     def rest(self) -> None:
         """There was silence."""
-        self._state = np.zeros((1, _STATES), np.float32)
+        self._state = np.zeros(_STATES, np.float32)
 
 
 class Loudness:
-    """Measures what is given to it in whole blocks; the last of all may be shorter and does not count."""
+    """Measures what is given to it in whole blocks; the last of all may be shorter and does not count.
 
-    def __init__(self, channels: int) -> None:
+    `heard` is in how many channels players play it: one may stand for two, until two come.
+    """
+
+    def __init__(self, channels: int, heard: int) -> None:
         self.energies = array("f")
+        self._heard = heard
         self._channels = [_Weighting() for _ in range(channels)]
 
     def add(self, samples: Array) -> None:
         """Samples of -1 to 1, as (samples, channels)."""
         count = len(samples) // BLOCK
+        self._channels += [deepcopy(way) for way in self._channels[: samples.shape[1] - len(self._channels)]]
         if count:
             blocks = samples[: count * BLOCK].T.reshape(len(self._channels), count, BLOCK)
             ways = zip(self._channels, blocks, strict=True)
-            heard = sum(way.energies(np.ascontiguousarray(block)) for way, block in ways)
-            self.energies.frombytes(np.asarray(heard, np.float32).tobytes())
+            mean = np.mean([way.energies(np.ascontiguousarray(block)) for way, block in ways], axis=0)
+            self.energies.frombytes((mean * np.float32(self._heard)).astype(np.float32).tobytes())
 
     def silence(self, samples: int) -> None:
         """So many samples of it."""
@@ -180,7 +196,7 @@ class TruePeak:
     def add(self, samples: Array) -> None:
         """Samples of -1 to 1, as (samples, channels). What is not 48 times so many is followed by silence."""
         short = -len(samples) % PIECE
-        held = np.concatenate((self._before, np.pad(samples, ((0, short), (0, 0)))))
+        held = np.concatenate((as_wide(self._before, samples), np.pad(samples, ((0, short), (0, 0)))))
         self._before = held[-2 * PIECE :]
         self.value = max(self.value, float(np.abs(samples).max(initial=0.0)))
         for channel in np.ascontiguousarray(held.T):
@@ -203,8 +219,8 @@ def decibels(value: float) -> float | None:
 class Level:
     """Both measures of one sound, which comes in windows of whole 100 ms; the last one may be shorter."""
 
-    def __init__(self, channels: int) -> None:
-        self.loudness, self.peak = Loudness(channels), TruePeak(channels)
+    def __init__(self, channels: int, heard: int) -> None:
+        self.loudness, self.peak = Loudness(channels, heard), TruePeak(channels)
         self._resting = True
 
     def add(self, samples: Array) -> None:

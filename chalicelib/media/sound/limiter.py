@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chalicelib.media.sound.level import PIECE, Array, true_peaks
+from chalicelib.media.sound.level import PIECE, Array, as_wide, true_peaks
 
 # dB in a millisecond; and how far ahead is looked: enough to fall by 48 dB.
 _FALL, _RISE = 4.0, 0.03
@@ -17,12 +17,15 @@ _AHEAD = 12
 
 
 class Limiter:
-    """Takes windows of whole milliseconds, as (samples, 2) of float32; gives each when the next one came."""
+    """Takes windows of whole milliseconds, of float32; gives each when the next one came.
+
+    They have one channel, and from some time on two; both are turned down alike.
+    """
 
     def __init__(self, ceiling: float) -> None:
         self._ceiling = ceiling
         self._window: Array | None = None
-        self._before = np.zeros((PIECE, 2), np.float32)
+        self._before = np.zeros((PIECE, 1), np.float32)
         # By how many dB the last millisecond was turned down, as a negative number.
         self._gain_db = 0.0
 
@@ -31,7 +34,12 @@ class Limiter:
         window, self._window = self._window, following
         if window is None:
             return None
-        gain = self._gains(window, np.zeros((0, 2), np.float32) if following is None else following)
+        if following is None:
+            following = np.zeros_like(window[:0])
+        elif following.shape != window.shape:
+            window, following = as_wide(window, following), as_wide(following, window)
+            self._window = following
+        gain = self._gains(window, following)
         self._before = window[-PIECE:]
         return window if gain is None else window * gain[:, None]
 
@@ -40,8 +48,9 @@ class Limiter:
         wanted = (_AHEAD + 1) * PIECE
         after = following[:wanted]
         after = np.pad(after, ((0, wanted - len(after)), (0, 0)))
-        held = np.ascontiguousarray(np.concatenate((self._before, window, after)).T)
-        peaks = np.maximum(*(true_peaks(channel, self._ceiling) for channel in held))
+        parts = (as_wide(self._before, window), window, as_wide(after, window))
+        held = np.ascontiguousarray(np.concatenate(parts).T)
+        peaks = np.max([true_peaks(channel, self._ceiling) for channel in held], axis=0)
         if self._gain_db == 0.0 and peaks.max() <= self._ceiling:
             return None
         need = np.minimum(0.0, 20 * np.log10(self._ceiling / np.maximum(peaks, 1e-9)))

@@ -24,31 +24,43 @@ _SCALE = np.float32(10 ** (HEADROOM_DB / 20) / 32768)
 
 
 def summed(voices: Iterable[Samples | None], samples: int) -> Array:
-    """All voices of a window together, as (samples, 2) of -1 to 1 and beyond."""
-    mono, stereo = np.zeros((samples, 1), np.float32), np.zeros((samples, 2), np.float32)
+    """All voices of a window together, of -1 to 1 and beyond; in one channel where both would be the same."""
+    mono, stereo = np.zeros((samples, 1), np.float32), np.zeros((0, 2), np.float32)
     for voice in voices:
-        if voice is not None:
-            bus = mono if voice.shape[1] == 1 else stereo
-            bus += voice
-    stereo += mono
-    stereo *= _SCALE
-    return stereo
+        if voice is None:
+            continue
+        if voice.shape[1] == 1 or np.array_equal(voice[:, 0], voice[:, 1]):
+            mono += voice[:, :1]
+        else:
+            stereo = stereo if len(stereo) else np.zeros((samples, 2), np.float32)
+            stereo += voice
+    both = mono + stereo if len(stereo) else mono
+    both *= _SCALE
+    return both
+
+
+def in_16_bits(samples: Array) -> Samples:
+    """Samples of -1 to 1 as integers."""
+    return np.clip(np.rint(samples * np.float32(32768)), -32768, 32767).astype(np.int16)
 
 
 class File(Protocol):
     """A file of the mix."""
 
     def write(self, samples: Array) -> None:
-        """What is heard next, as (samples, 2)."""
+        """What is heard next: as (samples, 1), and from some time on as (samples, 2)."""
         ...
 
 
 class Mix:
-    """Windows in, files out. `lead` samples come first that are heard by filters and encoders only."""
+    """Windows in, files out. `lead` samples come first that are heard by filters and encoders only.
+
+    As long as both channels are the same, which is nearly always, one is measured and encoded for both.
+    """
 
     def __init__(self, files: Sequence[File], lead: int) -> None:
         self._files, self._lead = files, lead
-        self._limiter, self.level = Limiter(10 ** (_LIMIT_DB / 20)), Level(2)
+        self._limiter, self.level = Limiter(10 ** (_LIMIT_DB / 20)), Level(1, heard=2)
         self._passed = 0
 
     def add(self, window: Array) -> None:
@@ -75,11 +87,11 @@ class MixWebm:
     """The mix as Opus."""
 
     def __init__(self, writing: Writing) -> None:
-        self._encoder, self._file = Encoder(2), OpusWebm(writing, 2)
+        self._encoder, self._file = Encoder(), OpusWebm(writing, 2)
 
     def write(self, samples: Array) -> None:
         """What is heard next."""
-        for packet in self._encoder.encode(samples):
+        for packet in self._encoder.encode(in_16_bits(samples)):
             self._file.add(packet)
 
     def finish(self, _: Level, gain: int) -> None:
@@ -105,12 +117,12 @@ class MixPart:
     """A slice's packets, without those of the lead."""
 
     def __init__(self, writing: Writing, lead: int) -> None:
-        self._writing, self._encoder, self._lead = writing, Encoder(2), lead
+        self._writing, self._encoder, self._lead = writing, Encoder(), lead
         self._drop = lead // FRAME
 
     def write(self, samples: Array) -> None:
         """What is heard next."""
-        self._keep(self._encoder.encode(samples))
+        self._keep(self._encoder.encode(in_16_bits(samples)))
 
     def finish(self, level: Level, _: int) -> None:
         """End the file."""

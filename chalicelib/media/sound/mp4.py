@@ -31,9 +31,12 @@ class Mp4:
         self._stream, self._samples = stream, 0
 
     def write(self, samples: Array) -> None:
-        """What is heard next, as (samples, 2)."""
+        """What is heard next, in one channel or two."""
         for at in range(0, len(samples), _AT_ONCE):
-            part = np.ascontiguousarray(samples[at : at + _AT_ONCE].T, np.float32)
+            part = np.ascontiguousarray(
+                np.broadcast_to(samples[at : at + _AT_ONCE], (len(samples[at : at + _AT_ONCE]), 2)).T,
+                np.float32,
+            )
             frame = AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
             frame.sample_rate, frame.time_base, frame.pts = _RATE, Fraction(1, _RATE), self._samples
             self._file.mux(self._stream.encode(frame))

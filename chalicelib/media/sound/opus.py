@@ -1,6 +1,8 @@
 """Opus as we encode it ourselves, and its WebM: what decoders drop in front and behind is written down."""
 
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -9,7 +11,7 @@ from av.audio.frame import AudioFrame
 
 from chalicelib.media.matroska import Extras, Track
 from chalicelib.media.mux import Muxer
-from chalicelib.media.sound.level import Array
+from chalicelib.media.sound.voice import Samples
 from chalicelib.media.store import Writing
 
 FRAME, FRAME_MS = 960, 20
@@ -18,38 +20,84 @@ LOOK_AHEAD = 312
 RATE = 48_000
 _BIT_RATES = {1: 64_000, 2: 96_000}
 _LAYOUTS = {1: "mono", 2: "stereo"}
-_AT_ONCE = 10 * FRAME
+_AT_ONCE, _WARM = 10 * FRAME, 24 * FRAME
+_SILENCE_BYTES = 3
 _KEY = 0x80
 _SAMPLE_NS = Fraction(1_000_000_000, RATE)
 _PRE_ROLL_NS = 80_000_000  # RFC 7845, 4.6
 
 
 class Encoder:
-    """Samples of -1 to 1 in, as (samples, channels); packets of 20 ms out."""
+    """16-bit samples in, as (samples, channels); packets of 20 ms out.
 
-    def __init__(self, channels: int) -> None:
-        codec = av.CodecContext.create("libopus", "w")
-        assert isinstance(codec, AudioCodecContext)
-        codec.sample_rate, codec.layout, codec.format = RATE, _LAYOUTS[channels], "flt"
-        codec.bit_rate, codec.time_base, codec.thread_count = _BIT_RATES[channels], Fraction(1, RATE), 1
-        codec.options = {"application": "audio", "compression_level": "5"}
-        self._codec, self._layout = codec, _LAYOUTS[channels]
+    Begins with one channel. When two come, what was heard last is encoded once more in two, so that there is
+    no seam; a decoder plays both kinds of packets one after the other (RFC 6716, 4.5).
+    """
+
+    def __init__(self) -> None:
+        self._codec: AudioCodecContext | None = None
+        self._recent: Samples = np.zeros((0, 1), np.int16)
+        # What the encoder said of silence, as long as that is all it was given.
+        self._silence: bytes | None = None
         self.samples = 0
 
-    def encode(self, samples: Array) -> list[bytes]:
-        """The packets that are ready."""
-        packets: list[bytes] = []
-        for at in range(0, len(samples), _AT_ONCE):
-            part = np.ascontiguousarray(samples[at : at + _AT_ONCE], np.float32)
-            frame = AudioFrame.from_ndarray(part.reshape(1, -1), format="flt", layout=self._layout)
-            frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), self.samples
-            packets += map(bytes, self._codec.encode(frame))
-            self.samples += len(part)
+    def encode(self, samples: Samples) -> list[bytes]:
+        """The packets that are ready; all but the last call give whole packets."""
+        codec, packets = self._for(samples.shape[1]), list[bytes]()
+        for start, end, sounds in _runs(samples):
+            at = start
+            while at < end and (sounds or self._silence is None):
+                step = _AT_ONCE if sounds else FRAME
+                packets += _encoded(codec, samples[at : min(at + step, end)])
+                self._silence = packets[-1] if packets and len(packets[-1]) <= _SILENCE_BYTES else None
+                at += step
+            packets += [self._silence or b""] * max(0, (end - at) // FRAME)
+        self._recent = samples[-_WARM:]
+        self.samples += len(samples)
         return packets
 
     def finish(self) -> list[bytes]:
         """The last packets; all together sound at least as long as what was put in, after the look-ahead."""
-        return [bytes(packet) for packet in self._codec.encode(None)]
+        return [bytes(packet) for packet in self._for(1).encode(None)]
+
+    def _for(self, channels: int) -> AudioCodecContext:
+        if self._codec is None or channels > self._codec.channels:
+            self._codec, self._silence = _codec(channels), None
+            if len(self._recent):
+                _encoded(self._codec, np.repeat(self._recent, channels, axis=1))
+        return self._codec
+
+
+def _runs(samples: Samples) -> Iterator[tuple[int, int, bool]]:
+    """Stretches of whole packets that sound, or that do not; and what is left, as if it sounded.
+
+    libopus takes twice as long for silence as for speech, so it is not asked more often than needed.
+    """
+    whole = len(samples) // FRAME
+    sounds = samples[: whole * FRAME].reshape(whole, -1).any(axis=1)
+    edges = [0, *(np.flatnonzero(np.diff(sounds)) + 1).tolist(), whole]
+    for start, end in pairwise(edges):
+        if start < end:
+            yield start * FRAME, end * FRAME, bool(sounds[start])
+    if whole * FRAME < len(samples):
+        yield whole * FRAME, len(samples), True
+
+
+def _codec(channels: int) -> AudioCodecContext:
+    codec = av.CodecContext.create("libopus", "w")
+    assert isinstance(codec, AudioCodecContext)
+    # Of 16 bits: then what is below the last of them is silence, which takes three bytes.
+    codec.sample_rate, codec.layout, codec.format = RATE, _LAYOUTS[channels], "s16"
+    codec.bit_rate, codec.time_base, codec.thread_count = _BIT_RATES[channels], Fraction(1, RATE), 1
+    codec.options = {"application": "audio", "compression_level": "5"}
+    return codec
+
+
+def _encoded(codec: AudioCodecContext, samples: Samples) -> list[bytes]:
+    part = np.ascontiguousarray(samples).reshape(1, -1)
+    frame = AudioFrame.from_ndarray(part, format="s16", layout=codec.layout.name)
+    frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
+    return [bytes(packet) for packet in codec.encode(frame)]
 
 
 class OpusWebm:

@@ -98,11 +98,11 @@ class OpusStem:
     """Opus in WebM, encoded anew and without a hole."""
 
     def __init__(self, writing: Writing, channels: int) -> None:
-        self._encoder, self._file = Encoder(channels), OpusWebm(writing, channels)
+        self._encoder, self._file = Encoder(), OpusWebm(writing, channels)
 
     def add(self, samples: Samples) -> None:
         """What is heard next."""
-        for packet in self._encoder.encode(samples.astype(np.float32) / np.float32(32768)):
+        for packet in self._encoder.encode(samples):
             self._file.add(packet)
 
     def finish(self) -> None:

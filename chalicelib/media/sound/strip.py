@@ -60,7 +60,7 @@ class Strip:
             return
         quiet, self._quiet = self._quiet, None
         self._stems = [begin(channels) for begin in self._begin]
-        self._level = Level(channels) if self._measured else None
+        self._level = Level(channels, channels) if self._measured else None
         self._write_silence(quiet, channels)
 
     def _silence(self, samples: int) -> None:
