@@ -170,15 +170,23 @@ class Recording:
         last_start = limit - HEADER - 4
         mark = _KEY | self._media.number
         origin = (self._cluster_ticks or 0) + self._shift - (self._first or 0)
-        from_bytes, began, time = int.from_bytes, pos, self._last
+        relative, began, time = _RELATIVE, pos, self._last
         count = 0
         while pos <= last_start and buf[pos] == SIMPLE_BLOCK:
-            start = pos + 1 + LENGTH[buf[pos + 1]]
-            stop = start + (from_bytes(buf[pos + 1 : start]) & MASK[start - pos - 1])
+            size = buf[pos + 1]
+            if size >= 0x80:
+                start = pos + 2
+                stop = start + size - 0x80
+            elif size >= 0x40:
+                start = pos + 3
+                stop = start + (size - 0x40 << 8) + buf[pos + 2]
+            else:
+                start = pos + 1 + LENGTH[size]
+                stop = start + (int.from_bytes(buf[pos + 1 : start]) & MASK[start - pos - 1])
             flags = buf[start + 3]
             if buf[start] != mark or flags & _LACED or stop > limit or stop < start + 5:
                 break
-            time = origin + _RELATIVE[buf[start + 1]] + buf[start + 2]
+            time = origin + relative[buf[start + 1]] + buf[start + 2]
             if time < 0:
                 time = 0
             pos = stop

@@ -47,7 +47,7 @@ _SIZE, _STAMP, _TIME = 0x10000000, 0xE788, 10
 
 # A simple block's id, size, track, relative time and marks, by how many bytes its size takes.
 _BLOCKS = tuple(Struct(form).pack for form in (">BBBhB", ">BHBhB", ">BIBhB"))
-_BLOCK_HEAD = 4
+_BLOCK_HEAD, _BLOCK_TAIL = 4, Struct(">hB")
 
 
 class Sink(Protocol):
@@ -74,50 +74,50 @@ class Muxer:
         self._split_after = _CLUSTER_MOST_MS if kind == "audio" else _CLUSTER_LEAST_MS
         self._parts: list[bytes] = []
         self._start = self._size = self._opens = self._written = 0
-        self._last: tuple[int, int, bytes, Extras | None] = (0, 0, b"", None)
+        # Between these times no other Cluster is begun, before the second not even at a key frame.
+        self._least = self._split = self._most = 0
+        # The last group's time in its Cluster, whether it is a key frame, what it says; and where it ends.
+        self._said, self._said_until = (0, 0, Extras()), 0
         # Rows of four: time, place behind the front, size, key. Rows of three: time, place, size.
         self._clusters, self._key_frames = array("Q"), array("Q")
         self._next_key = 0 if kind == "video" else _NEVER
 
     def add(self, time: int, key: int, frame: bytes, extras: Extras | None) -> None:
         """Write a packet. `key` is 0x80 for a key frame and else 0."""
-        passed = time - self._start
         if (
-            passed >= _CLUSTER_MOST_MS
-            or (key and passed >= self._split_after)
+            time >= self._most
+            or (key and time >= self._split)
             or self._size >= _CLUSTER_BYTES
-            or passed < -_CLUSTER_BACK_MS
-            or not self._parts
+            or time < self._least
         ):
-            self._flush()
-            self._start, self._opens, passed = time, key, 0
-        self._last = time, key, frame, extras
+            self._begin(time, key)
+        passed = time - self._start
         if extras is not None:
             self._group(passed, key, frame, extras)
             return
-        size = len(frame) + _BLOCK_HEAD
+        length = len(frame)
+        size = length + _BLOCK_HEAD
         if size < 0x7F:
-            head = _BLOCKS[0](m.SIMPLE_BLOCK, 0x80 | size, 0x80 | self._number, passed, key)
+            head, added = _BLOCKS[0](m.SIMPLE_BLOCK, 0x80 | size, 0x80 | self._number, passed, key), 6
         elif size < 0x3FFF:
-            head = _BLOCKS[1](m.SIMPLE_BLOCK, 0x4000 | size, 0x80 | self._number, passed, key)
+            head, added = _BLOCKS[1](m.SIMPLE_BLOCK, 0x4000 | size, 0x80 | self._number, passed, key), 7
         else:
-            head = _BLOCKS[2](m.SIMPLE_BLOCK, 0x10000000 | size, 0x80 | self._number, passed, key)
+            head, added = _BLOCKS[2](m.SIMPLE_BLOCK, 0x10000000 | size, 0x80 | self._number, passed, key), 9
         if key and time >= self._next_key:
-            self._note(time, len(head), len(frame))
+            self._note(time, added, length)
         self._parts += (head, frame)
-        self._size += len(head) + len(frame)
+        self._size += added + length
 
     def hold(self, until: int) -> None:
         """Have the last picture that was added shown until then: players stall where nothing spans a hole."""
-        time, key, frame, extras = self._last
-        taken = self._parts[-2 if extras is None else -3 :]
+        grouped = self._said_until == len(self._parts)
+        taken = self._parts[-3 if grouped else -2 :]
+        passed, key, said = self._said if grouped else (*_BLOCK_TAIL.unpack(taken[0][-3:]), Extras())
         del self._parts[-len(taken) :]
         self._size -= sum(map(len, taken))
         self._forget(self._written + CLUSTER_HEAD + self._size)
-        said = extras or Extras()
-        held = replace(said, duration_ms=max(until - time, said.duration_ms or 0))
-        self._last = time, key, frame, held
-        self._group(time - self._start, key, frame, held)
+        longer = max(until - self._start - passed, said.duration_ms or 0)
+        self._group(passed, key, taken[1], replace(said, duration_ms=longer))
 
     def copy(self, time: int, key: bool, cluster: bytes) -> None:
         """Write a whole Cluster that a Muxer made, at another time. `key`: a player can begin there."""
@@ -151,6 +151,7 @@ class Muxer:
             self._note(self._start + passed, len(head), len(frame))
         self._parts += (head, frame, tail)
         self._size += len(head) + len(frame) + len(tail)
+        self._said, self._said_until = (passed, key, extras), len(self._parts)
 
     def _note(self, time: int, head: int, size: int) -> None:
         """Keep in mind where the key frame lies that is about to be written behind so much of a head."""
@@ -163,11 +164,21 @@ class Muxer:
             self._next_key = self._key_frames[-3]
             del self._key_frames[-3:]
 
+    def _begin(self, time: int, key: int) -> None:
+        self._flush()
+        self._start, self._opens = time, key
+        self._least, self._split, self._most = (
+            time - _CLUSTER_BACK_MS,
+            time + self._split_after,
+            time + _CLUSTER_MOST_MS,
+        )
+
     def _flush(self) -> None:
         if self._parts:
             self._parts.insert(0, _cluster_head(m.CLUSTER, _SIZE | self._size + _TIME, _STAMP, self._start))
             self._write(self._start, bool(self._opens), b"".join(self._parts))
             self._parts, self._size = [], 0
+            self._most = self._said_until = 0
 
     def _write(self, time: int, key: bool, cluster: bytes) -> None:
         if len(self._clusters) >= 4 * _MOST_CLUSTERS:

@@ -75,7 +75,7 @@ class AudioGauge:
         self._holes = Longest()
         # All that sounds, and of it the filler; where the clock is, and where the last hole ended.
         self._filled_us = self._filler_us = self._end_us = self._resumed_us = self._spanned_us = 0
-        self._quiet = False
+        self._last = b""
         # Packets of which it is not known yet how late they are: their length, and the least lateness.
         self._waiting: list[Packet] = []
         self._ahead_us = self._lowest_us = self._weight = 0
@@ -84,11 +84,23 @@ class AudioGauge:
 
     def through(self, packets: Iterable[Packet]) -> Iterator[Packet]:
         """The packets, each of which is a key frame, and filler between them."""
+        lengths_us = OPUS_US
         for packet in packets:
-            if self._waiting or packet[0] * 1000 - self._filled_us >= LATE_US:
+            time, marked, frame, extras = packet
+            start_us = time * 1000
+            if self._waiting or start_us - self._filled_us >= LATE_US:
                 yield from self._late(packet)
-            else:
+            elif extras is not None or not marked:
                 yield self._placed(packet)
+            else:
+                # As `_placed` does, which nearly all packets would have to be handed to.
+                length_us = lengths_us[frame[0]] or opus_us(frame)
+                self._filled_us += length_us
+                if start_us + length_us > self._end_us:
+                    self._end_us = start_us + length_us
+                self._last = frame
+                self.packets += 1
+                yield packet
         yield from self._settled()
 
     @property
@@ -128,7 +140,7 @@ class AudioGauge:
         end_us = time * 1000 + length_us
         if end_us > self._end_us:
             self._end_us = end_us
-        self._quiet = len(frame) <= _DTX_BYTES
+        self._last = frame
         self.packets += 1
         return packet if marked else (time, _KEY, frame, extras)
 
@@ -165,7 +177,8 @@ class AudioGauge:
             return
         self._spanned_us += self._end_us - self._resumed_us
         self._resumed_us = time * 1000
-        if missing_us > AUDIO_HOLE_US and not (self._quiet and missing_us <= _DTX_US):
+        quiet = len(self._last) <= _DTX_BYTES and missing_us <= _DTX_US
+        if missing_us > AUDIO_HOLE_US and not quiet:
             self._holes.add(self._end_us // 1000, time)
 
     def _filler(self, missing_us: int) -> Iterator[Packet]:
