@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from struct import Struct
 from typing import NamedTuple
 
 from chalicelib.core.scan import BadSegment
@@ -129,10 +130,14 @@ class _Kept:
         pass
 
 
+# A block's time, counted from its Cluster's; it stands behind a track number of one byte.
+_PASSED = Struct(">h")
+
+
 def split(cluster: Cluster, until: int) -> tuple[Cluster | None, Cluster | None]:
     """What of a Cluster of plain blocks lies before a time, and what does not."""
-    data, passed = cluster.data, until - cluster.time
-    at = next((at for at, block in _blocks(data) if sint(data[block + 1 : block + 3]) >= passed), len(data))
+    data, passed, passed_at = cluster.data, until - cluster.time, _PASSED.unpack_from
+    at = next((at for at, block in _blocks(data) if passed_at(data, block + 1)[0] >= passed), len(data))
     before = replace(cluster, data=_headed(data[CLUSTER_HEAD:at])) if at > CLUSTER_HEAD else None
     after = replace(cluster, data=_headed(data[at:])) if at < len(data) else None
     return before, after
@@ -141,24 +146,22 @@ def split(cluster: Cluster, until: int) -> tuple[Cluster | None, Cluster | None]
 def settled(cluster: Cluster) -> Cluster:
     """A Cluster of plain blocks that has the time of its first one."""
     data = bytearray(cluster.data)
-    by = 0
-    for at, block in _blocks(cluster.data):
-        passed = sint(cluster.data[block + 1 : block + 3])
-        if at == CLUSTER_HEAD:
-            by = passed
-        if not by:
-            return cluster
-        data[block + 1 : block + 3] = (passed - by).to_bytes(2)
+    _, first = next(_blocks(cluster.data))
+    (by,) = _PASSED.unpack_from(data, first + 1)
+    if not by:
+        return cluster
+    for _, block in _blocks(cluster.data):
+        _PASSED.pack_into(data, block + 1, _PASSED.unpack_from(data, block + 1)[0] - by)
     return replace(cluster, time=cluster.time + by, data=bytes(data))
 
 
 def _blocks(data: bytes) -> Iterator[tuple[int, int]]:
     """Where each block begins, and where what follows its size does."""
-    at = CLUSTER_HEAD
-    while at < len(data):
+    at, end, from_bytes = CLUSTER_HEAD, len(data), int.from_bytes
+    while at < end:
         start = at + 1 + LENGTH[data[at + 1]]
         yield at, start
-        at = start + (int.from_bytes(data[at + 1 : start]) & MASK[start - at - 1])
+        at = start + (from_bytes(data[at + 1 : start]) & MASK[start - at - 1])
 
 
 def _headed(blocks: bytes) -> bytes:
