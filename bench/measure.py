@@ -1,9 +1,15 @@
 """Medians of interleaved rounds, CPU seconds of this process; and tables of them."""
 
+import json
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -56,3 +62,49 @@ def _cpu(call: Callable[[], object], calls: int) -> float:
     for _ in range(calls):
         call()
     return time.process_time() - began
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one process took, with the children that it waited for; `told` is what it printed last."""
+
+    cpu_s: float
+    wall_s: float
+    peak_mb: float
+    told: Any
+
+
+def in_child(command: list[str], folder: Path) -> Run:
+    """Run it and measure it. What it prints last may be JSON; bytecode is kept in `folder`."""
+    measure = [sys.executable, "-S", "-c", _MEASURE]
+    # As where Python is installed: its bytecode is kept, though here not beside the sources.
+    kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    done = subprocess.run([*measure, *command], check=True, stdout=subprocess.PIPE, env=os.environ | kept)
+    return Run(*json.loads(done.stdout))
+
+
+def median_run(runs: list[Run]) -> Run:
+    """The median of each figure."""
+    return Run(
+        statistics.median(run.cpu_s for run in runs),
+        statistics.median(run.wall_s for run in runs),
+        statistics.median(run.peak_mb for run in runs),
+        runs[-1].told,
+    )
+
+
+# A process's peak memory begins with that of the process it was forked from, so that one has to be small.
+_MEASURE = """
+import json, os, subprocess, sys, time
+began = time.monotonic()
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
+printed = child.stdout.read().decode().strip().splitlines()
+_, status, used = os.wait4(child.pid, 0)
+wall = time.monotonic() - began
+assert status == 0, status
+try:
+    told = json.loads(printed[-1])
+except (IndexError, ValueError):
+    told = None
+print(json.dumps([used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1000, told]))
+"""
