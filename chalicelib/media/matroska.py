@@ -170,8 +170,7 @@ class Recording:
         last_start = limit - HEADER - 4
         mark = _KEY | self._media.number
         origin = (self._cluster_ticks or 0) + self._shift - (self._first or 0)
-        relative, began, time = _RELATIVE, pos, self._last
-        count = 0
+        relative, began, time, count = _RELATIVE, pos, self._last, 0
         while pos <= last_start and buf[pos] == SIMPLE_BLOCK:
             size = buf[pos + 1]
             if size >= 0x80:
