@@ -15,7 +15,7 @@ from chalicelib.core.step import Track
 from chalicelib.media import matroska as m
 from chalicelib.media.blank import RATE, Blank, blank
 from chalicelib.media.clusters import KEY, Cluster, Key, Reading, packed, packets_in
-from chalicelib.media.codecs import OPUS_US, Size, opus_us
+from chalicelib.media.codecs import OPUS_US, Size, opus_filler, opus_us
 from chalicelib.media.ebml import LENGTH, MASK
 from chalicelib.media.index import ClusterAt, Index, index_of
 from chalicelib.media.matroska import Extras, Packet
@@ -49,20 +49,14 @@ class _Spliced:
 
 # --- sound ---
 
-# Digital silence, CELT over all frequencies, by its length: the first byte without its lowest three bits, and
-# how many frames are in a packet (RFC 6716, 3.1 and 3.2).
-_SILENCE = {
-    120_000: (0xF8, 6),
-    60_000: (0xF8, 3),
-    20_000: (0xF8, 1),
-    10_000: (0xF0, 1),
-    5_000: (0xE8, 1),
-    2_500: (0xE0, 1),
-}
-_QUIET = b"\xff\xfe"
-_STEREO, _CONSTANT = 4, 3
-_LEAST_US = 2_500
-_SILENT_CLUSTER_US = 4_800_000
+# What is filled up is made of packets that last so long, and one of the rest, in whole steps of the least.
+_FILLER_US, _LEAST_US = 120_000, 2_500
+_FILLER_CLUSTER_US = 4_800_000
+# Silence longer than this is told to the decoder; in shorter one it lets the sound before ring out.
+_RINGING_US = 1_000_000
+
+# Of a packet's first byte.
+_STEREO = 4
 
 # How far what is heard may be from the clock inside of a piece, and how much is mended at a time; what is
 # farther is a hole.
@@ -120,10 +114,10 @@ class Sound(_Spliced):
         yield self._given(replace(cluster, time=due_us // 1000), lasts_us)
 
     def _silence(self, until_us: int) -> Iterator[Cluster]:
-        stereo = self.first.channels > 1
+        silent = until_us - self._played_us > _RINGING_US
         while (left_us := until_us - self._played_us) >= _LEAST_US:
-            lasts_us = min(left_us - left_us % _LEAST_US, _SILENT_CLUSTER_US)
-            for cluster in _silent(stereo, lasts_us):
+            lasts_us = min(left_us - left_us % _LEAST_US, _FILLER_CLUSTER_US)
+            for cluster in _filler(self.first.channels, silent, lasts_us):
                 yield self._given(replace(cluster, time=self._played_us // 1000), lasts_us)
             self.filled_us += lasts_us
 
@@ -169,39 +163,30 @@ def _to_mend(late_us: int, opens: bool) -> int:
 def _mended(cluster: bytes, by_us: int) -> list[Packet]:
     """Packets that sound longer or shorter by so much, changed where there is the least to hear."""
     packets: list[Packet] = [(time, key, frame, None) for time, key, frame, _ in packets_in(cluster)]
-    stereo = any(packet[2][0] & _STEREO for packet in packets)
+    channels = 1 + any(packet[2][0] & _STEREO for packet in packets)
     while packets and by_us <= -_LEAST_US:
         place = min(range(len(packets)), key=lambda n: len(packets[n][2]))
         by_us += opus_us(packets[place][2])
-        packets[place : place + 1] = _silence_at(packets[place][0], stereo, by_us)
+        packets[place : place + 1] = _filler_at(packets[place][0], channels, False, by_us)
         by_us = min(0, by_us)
     if packets and by_us >= _LEAST_US:
         place = min(range(len(packets)), key=lambda n: len(packets[n][2]))
-        packets[place:place] = _silence_at(packets[place][0], stereo, by_us)
+        packets[place:place] = _filler_at(packets[place][0], channels, False, by_us)
     return packets
 
 
-def _silence_at(time: int, stereo: bool, lasts_us: int) -> list[Packet]:
-    """Packets of silence that last as long as their lengths allow; none longer."""
-    packets: list[Packet] = []
-    passed_us = 0
-    for step_us, (first, count) in _SILENCE.items():
-        packet = _silent_packet(first | _STEREO * stereo, count)
-        while lasts_us - passed_us >= step_us:
-            packets.append((time + passed_us // 1000, KEY, packet, None))
-            passed_us += step_us
-    return packets
-
-
-def _silent_packet(first: int, count: int) -> bytes:
-    if count == 1:
-        return bytes([first]) + _QUIET
-    return bytes([first | _CONSTANT, count]) + _QUIET * count
+def _filler_at(time: int, channels: int, silent: bool, lasts_us: int) -> list[Packet]:
+    """Packets that last as long as the least of their lengths allows; none longer."""
+    lasts_us -= lasts_us % _LEAST_US
+    return [
+        (time + at // 1000, KEY, opus_filler(min(_FILLER_US, lasts_us - at), channels, silent), None)
+        for at in range(0, lasts_us, _FILLER_US)
+    ]
 
 
 @lru_cache(maxsize=64)
-def _silent(stereo: bool, lasts_us: int) -> list[Cluster]:
-    return packed("audio", _silence_at(0, stereo, lasts_us))
+def _filler(channels: int, silent: bool, lasts_us: int) -> list[Cluster]:
+    return packed("audio", _filler_at(0, channels, silent, lasts_us))
 
 
 # --- pictures ---
