@@ -5,30 +5,36 @@ Times are integer milliseconds; `zeroAt` is epoch, all other starts and ends cou
 
 import hashlib
 import json
-from collections import defaultdict
 from typing import Any
 
 from chalicelib.core import events as e
-from chalicelib.core.ids import KINDS
-from chalicelib.core.recording import Delivered, Recording
-from chalicelib.core.session import Session
-from chalicelib.core.timeline import Span, gaps, span_of
+from chalicelib.core.drift import Drift, lasts_ms
+from chalicelib.core.layout import Laid, layout
+from chalicelib.core.plan import State, sources, states
+from chalicelib.core.recording import Recording
+from chalicelib.core.session import Lying, Session
+from chalicelib.core.steps import PART, Wanted
+from chalicelib.core.sync import Offset, av_offset
+from chalicelib.core.verdict import Finding, Verdict, joined
+from chalicelib.core.views import camel
 
-VERSION = 1
+VERSION = 2  # its schema is `routes/manifest-2.json`
+NOTHING = Wanted()
 
 
-def manifest(session: Session) -> dict[str, Any]:
-    """The manifest of what is known of the session."""
-    whole = session.extent
+def manifest(session: Session, wanted: Wanted = NOTHING) -> dict[str, Any]:
+    """The manifest of what is known of the session, of which these products are wanted."""
+    whole, laid, told = session.extent, layout(session), states(session, wanted)
     return {
         "manifestVersion": VERSION,
         "sessionId": session.session_id,
         "roomId": session.room_id,
         "zeroAt": whole.start,
         "durationMs": whole.end - whole.start,
-        "participants": _participants(session),
-        "artifacts": [*_repaired(session), *(_artifact(made, whole.start) for made in session.made)],
-        "verdict": session.verdict.told(),
+        "participants": _participants(session, laid),
+        "artifacts": [*_repaired(session), *_made(session, wanted)],
+        "products": [_product(state) for state in told],
+        "verdict": joined([session.verdict, _remarks(session, laid, told)]).told(),
     }
 
 
@@ -42,86 +48,165 @@ def digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()[:16]
 
 
-def _participants(session: Session) -> list[dict[str, Any]]:
-    people: dict[str, dict[str, list[Recording]]] = defaultdict(lambda: defaultdict(list))
-    for recording in session.recordings:
-        if recording.participant_id and recording.kind:
-            people[recording.participant_id][recording.kind].append(recording)
+def _remarks(session: Session, laid: list[Laid], told: list[State]) -> Verdict:
+    """What only the plan of the session shows."""
+    unused = tuple(lying.finding("overlapped") for track in laid for lying in track.overlapped)
+    failed = tuple(
+        Finding("product_failed", None, None, None, None, f"{state.name}: {state.reason}")
+        for state in told
+        if state.state == "failed"
+    )
+    return Verdict(session.verdict.settled, (), (*unused, *failed))
+
+
+def _product(state: State) -> dict[str, Any]:
+    return {"product": state.name, "state": state.state, "reason": state.reason}
+
+
+# --- who was there ------------------------------------------------------------------------------------
+
+
+def _participants(session: Session, laid: list[Laid]) -> list[dict[str, Any]]:
     return [
         {
             "participantId": participant_id,
             "name": session.names.get(participant_id),
-            "tracks": [_track(kind, kinds[kind], session.extent) for kind in KINDS if kind in kinds],
+            "drift": _drift(session.drifts[participant_id]),
+            "avOffset": _offset(av_offset(session, participant_id)),
+            "tracks": [_track(session, track) for track in laid if track.participant_id == participant_id],
         }
-        for participant_id, kinds in sorted(people.items())
+        for participant_id in sorted(session.people)
     ]
 
 
-def _track(kind: str, recordings: list[Recording], whole: Span) -> dict[str, Any]:
-    told = [(r, fact) for r in recordings for fact in r.delivered.values()]
-    told.sort(key=lambda pair: (getattr(pair[1], "start_at", whole.end), pair[1].file))
-    spans = [span_of(segment) for r in recordings for segment in r.segments]
+def _drift(drift: Drift) -> dict[str, Any]:
     return {
-        "kind": kind,
-        "recordings": [r.recording_id for r in recordings],
-        "segments": [_segment(r, fact, whole.start) for r, fact in told],
-        "gaps": [{"start": g.start - whole.start, "end": g.end - whole.start} for g in gaps(spans, whole)],
+        "ppm": drift.ppm,
+        "uncertaintyPpm": drift.uncertainty_ppm,
+        "evidence": [{"source": source, "count": count} for source, count in drift.evidence],
+        "corrected": drift.corrected,
+        "soundPpm": drift.sound_ppm,
     }
 
 
-def _segment(recording: Recording, fact: Delivered, zero: int) -> dict[str, Any]:
-    told = {"recordingId": recording.recording_id, "key": fact.key, "file": fact.file, "bytes": fact.bytes}
-    if isinstance(fact, e.SegmentRejected):
-        unknown = dict.fromkeys(("start", "end", "codec", "width", "height", "clock", "repairedKey"))
-        return {**told, **unknown, "state": "rejected", "reason": fact.reason, "holes": []}
-    span = span_of(fact)
+def _offset(offset: Offset | None) -> dict[str, Any] | None:
+    return None if offset is None else {"ms": offset.ms, "count": offset.count}
+
+
+def _track(session: Session, track: Laid) -> dict[str, Any]:
+    recordings = session.people[track.participant_id][track.kind]
+    told = [segment for recording in recordings for segment in _segments(session, recording)]
+    last = session.extent.end - session.extent.start
+    told.sort(key=lambda segment: (last if segment["start"] is None else segment["start"], segment["file"]))
     return {
-        **told,
-        "state": "tail_lost" if fact.tail_lost else "ready",
-        "start": span.start - zero,
-        "end": span.end - zero,
+        "kind": track.kind,
+        "recordings": [recording.recording_id for recording in recordings],
+        "segments": told,
+        "gaps": [{"start": gap.start, "end": gap.end, "reason": gap.reason} for gap in track.gaps],
+    }
+
+
+def _segments(session: Session, recording: Recording) -> list[dict[str, Any]]:
+    """Every delivered file of a recording."""
+    rejected = [fact for fact in recording.delivered.values() if isinstance(fact, e.SegmentRejected)]
+    lying = session.lying_of[recording.recording_id]
+    return [
+        *(_segment(session, told) for told in lying),
+        *(_rejected(recording, fact) for fact in rejected),
+    ]
+
+
+def _rejected(recording: Recording, fact: e.SegmentRejected) -> dict[str, Any]:
+    told = {"recordingId": recording.recording_id, "key": fact.key, "file": fact.file, "bytes": fact.bytes}
+    unknown = dict.fromkeys(("start", "end", "codec", "width", "height", "clock", "repairedKey"))
+    return {**told, **unknown, "state": "rejected", "reason": fact.reason, "holes": []}
+
+
+def _segment(session: Session, told: Lying) -> dict[str, Any]:
+    fact, place = told.place.segment, told.place
+    ppm = session.drifts[told.recording.participant_id or ""].applied
+    start, end = _since_zero(session, told)
+    return {
+        "recordingId": told.recording.recording_id,
+        "key": fact.key,
+        "file": fact.file,
+        "bytes": fact.bytes,
+        "state": told.recording.state_of(fact) if told.inside else "outside_session",
+        "start": start,
+        "end": end,
         "codec": fact.codec,
         "width": fact.width,
         "height": fact.height,
         "holes": [
-            {"start": start + span.start - zero, "end": end + span.start - zero} for start, end in fact.holes
+            {"start": start + lasts_ms(hole[0], ppm), "end": start + lasts_ms(hole[1], ppm)}
+            for hole in fact.holes
+            if start is not None
         ],
-        "clock": {"source": fact.clock, "uncertaintyMs": fact.uncertainty_ms},
+        "clock": {
+            "source": place.clock,
+            "uncertaintyMs": place.uncertainty_ms,
+            "shiftMs": place.shift_ms,
+        },
         "repairedKey": fact.repaired_key,
     }
 
 
-def _repaired(session: Session) -> list[dict[str, Any]]:
+def _since_zero(session: Session, told: Lying) -> tuple[int, int] | tuple[None, None]:
+    """A segment's time; that of one outside of the session is none of it."""
     zero = session.extent.start
+    return (told.span.start - zero, told.span.end - zero) if told.inside else (None, None)
+
+
+# --- what was made ------------------------------------------------------------------------------------
+
+
+def _repaired(session: Session) -> list[dict[str, Any]]:
     return [
-        {
-            "product": "repaired",
-            "participantId": segment.participant_id,
-            "kind": segment.kind,
-            "key": segment.repaired_key,
-            "contentType": content_type(segment.kind),
-            "bytes": segment.repaired_bytes,
-            "start": segment.start_at - zero,
-            "end": segment.start_at + segment.duration_ms - zero,
-            "source": segment.key,
-        }
-        for recording in session.recordings
-        for segment in recording.segments
+        _artifact(
+            {
+                "product": "repaired",
+                "participantId": told.place.segment.participant_id,
+                "kind": told.place.segment.kind,
+                "key": told.place.segment.repaired_key,
+                "contentType": content_type(told.place.segment.kind),
+                "bytes": told.place.segment.repaired_bytes,
+                "source": told.place.segment.key,
+                "details": {},
+            },
+            _since_zero(session, told),
+        )
+        for told in session.lying
     ]
 
 
-def _artifact(made: e.ArtifactMade, zero: int) -> dict[str, Any]:
-    return {
-        "product": made.product,
-        "participantId": made.participant_id,
-        "kind": made.kind,
-        "key": made.key,
-        "contentType": made.content_type,
-        "bytes": made.bytes,
-        "start": made.start - zero,
-        "end": made.end - zero,
-        "source": made.source,
-    }
+def _made(session: Session, wanted: Wanted) -> list[dict[str, Any]]:
+    """What is made of the session as it is known now, and not of what was known once."""
+    current, zero = sources(session, wanted.lufs), session.extent.start
+    lying = {told.place.segment.repaired_key: told for told in session.lying}
+    return [
+        _artifact(
+            {
+                "product": made.product,
+                "participantId": made.participant_id,
+                "kind": made.kind,
+                "key": made.key,
+                "contentType": made.content_type,
+                "bytes": made.bytes,
+                "source": made.source,
+                "details": {camel(name): value for name, value in made.notes},
+            },
+            # A poster may have been made before anybody knew where its segment lies.
+            _since_zero(session, lying[made.source])
+            if made.source in lying
+            else (made.start - zero, made.end - zero),
+        )
+        for made in session.made
+        if (made.product, made.source) in current and made.product != PART
+    ]
+
+
+def _artifact(told: dict[str, Any], span: tuple[int, int] | tuple[None, None]) -> dict[str, Any]:
+    return {**told, "start": span[0], "end": span[1]}
 
 
 def content_type(kind: str) -> str:

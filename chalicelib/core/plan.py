@@ -49,7 +49,12 @@ FORMS = {
 PRODUCTS = tuple(FORMS)
 NAMES = {
     **{product: (product, forms[0]) for product, forms in FORMS.items()},
-    **{f"{product}:{form}": (product, form) for product in ("stem", "mix") for form in FORMS[product]},
+    **{
+        f"{product}:{form}": (product, form)
+        for product, forms in FORMS.items()
+        if forms[1:]
+        for form in forms
+    },
 }
 
 EVERYTHING = frozenset(NAMES.values())
@@ -138,6 +143,11 @@ class State:
     form: str
     state: str
     reason: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is asked for by."""
+        return f"{self.product}:{self.form}" if len(FORMS[self.product]) > 1 else self.product
 
 
 def states(session: Session, wanted: Wanted) -> list[State]:

@@ -185,6 +185,14 @@ class Recording:
         others = {segment.file for segment in self.segments if self._of_another_kind(segment)}
         return frozenset(others | self.undecodable.keys())
 
+    def state_of(self, segment: e.SegmentStored) -> str:
+        """What can be done with a segment, in a word."""
+        if segment.file in self.undecodable:
+            return "undecodable"
+        if segment.file in self.useless:
+            return "wrong_media"
+        return "tail_lost" if segment.tail_lost else "ready"
+
     def _of_another_kind(self, segment: e.SegmentStored) -> bool:
         """Whether a file holds a picture where sound should be, or sound instead of a picture."""
         return self.kind is not None and (segment.codec in SOUND) != self.kind.endswith("audio")

@@ -60,15 +60,16 @@ def all_steps(session: Session, wanted: Wanted, made: Made) -> list[Step]:
     laid = [track for track in layout(session) if track.tracks]
     found: list[Step] = []
     if ("poster", "jpg") in products:
-        found += posters(told.place.segment for told in session.lying if _shows(told))
+        shown = (told.place.segment for told in session.lying if not _blind(told))
+        found += posters(shown)
     found += _copies(session, laid, {product for product, _ in products})
     heard = [track for one in laid if one.kind in SOUNDS for track in one.tracks]
     found += _sound(session, heard, wanted, made)
     return sorted(found, key=lambda step: step.target)
 
 
-def _shows(told: Lying) -> bool:
-    return told.place.segment.file not in told.recording.useless
+def _blind(told: Lying) -> bool:
+    return told.place.segment.file in told.recording.undecodable
 
 
 def _poster(segment: e.SegmentStored) -> Step:

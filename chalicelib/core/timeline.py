@@ -4,8 +4,6 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chalicelib.core.events import SegmentStored
-
 # Where a segment's start was taken from, and how far that may be off, in milliseconds. The file name's
 # stamp is inferred to be the segment's start; its accuracy is undocumented. Who corrects it by hand sees and
 # hears to about a frame.
@@ -34,11 +32,6 @@ def starts(stamp_at: int | None, first_ms: int, modified_at: int, duration_ms: i
     if stamp_at is not None:
         return stamp_at + (first_ms if first_ms < DAY_MS else 0), "stamp", CLOCKS["stamp"]
     return max(0, modified_at - duration_ms), "last_modified", CLOCKS["last_modified"]
-
-
-def span_of(segment: SegmentStored) -> Span:
-    """A segment's span on the epoch clock."""
-    return Span(segment.start_at, segment.start_at + segment.duration_ms)
 
 
 def gaps(spans: Iterable[Span], whole: Span) -> list[Span]:

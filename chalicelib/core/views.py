@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 from chalicelib.core import events as e
+from chalicelib.core.clock import Placed
 from chalicelib.core.heads import RecordingHead, SessionHead
-from chalicelib.core.recording import Delivered, Recording
+from chalicelib.core.recording import Recording
 
 
 def recording_view(recording: Recording) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def recording_view(recording: Recording) -> dict[str, Any]:
         "sessionId": recording.session_id,
         "phase": recording.phase,
         "requestedAt": recording.requested.at if recording.requested else None,
-        "segments": [_segment(fact) for fact in _by_start(recording)],
+        "segments": _segments(recording),
         "failure": {"code": refused.code, "message": refused.message}
         if isinstance(refused, e.StartRefused)
         else None,
@@ -60,21 +61,31 @@ def session_line(head: SessionHead) -> dict[str, Any]:
 
 def event_view(event: e.Event) -> dict[str, Any]:
     """A fact of the ledger."""
-    return {_camel(name): value for name, value in e.to_record(event).items()}
+    return {camel(name): value for name, value in e.to_record(event).items()}
 
 
-def _by_start(recording: Recording) -> list[Delivered]:
-    return sorted(recording.delivered.values(), key=lambda fact: (getattr(fact, "start_at", 0), fact.file))
+def _segments(recording: Recording) -> list[dict[str, Any]]:
+    """Every delivered file; those that can not be read first, for they have no time."""
+    rejected = [fact for fact in recording.delivered.values() if isinstance(fact, e.SegmentRejected)]
+    return [
+        *(_rejected(fact) for fact in sorted(rejected, key=lambda fact: fact.file)),
+        *(_segment(recording, place) for place in recording.placed),
+    ]
 
 
-def _segment(fact: Delivered) -> dict[str, Any]:
+def _rejected(fact: e.SegmentRejected) -> dict[str, Any]:
     told = {"key": fact.key, "file": fact.file, "bytes": fact.bytes}
-    if isinstance(fact, e.SegmentRejected):
-        return {**told, "state": "rejected", "code": fact.code, "reason": fact.reason}
+    return {**told, "state": "rejected", "code": fact.code, "reason": fact.reason}
+
+
+def _segment(recording: Recording, place: Placed) -> dict[str, Any]:
+    fact = place.segment
     return {
-        **told,
-        "state": "tail_lost" if fact.tail_lost else "ready",
-        "startAt": fact.start_at,
+        "key": fact.key,
+        "file": fact.file,
+        "bytes": fact.bytes,
+        "state": recording.state_of(fact),
+        "startAt": place.start_at,
         "durationMs": fact.duration_ms,
         "codec": fact.codec,
         "width": fact.width,
@@ -83,5 +94,6 @@ def _segment(fact: Delivered) -> dict[str, Any]:
     }
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A name as JSON has it."""
     return re.sub(r"_([a-z])", lambda found: found.group(1).upper(), name)

@@ -36,19 +36,22 @@ from tests.builders import (
     stored,
 )
 
-SCHEMA = Draft202012Validator(json.loads((Path(__file__).parent / "manifest.schema.json").read_text()))
+ROOT = Path(__file__).parents[2]
+SCHEMA = Draft202012Validator(json.loads((ROOT / "chalicelib/routes/manifest-2.json").read_text()))
 VIDEO, BELA, LATER = ("rec-" + digit * 32 for digit in "123")
 
 JOINED = e.ParticipantJoined(at=1, room_id=ROOM, participant_id=WHO, name="Anna")
 CAME_BACK = e.ParticipantListed(at=8, participant_id=WHO, name="Anna B.", start_at=ZERO + 1, end_at=None)
 CAME = e.ParticipantListed(at=9, participant_id=WHO, name="A. B.", start_at=ZERO, end_at=None)
+COPY = f"sessions/{SESSION}/{WHO}/video/repaired-1-0f.webm"
 POSTER = e.ArtifactMade(
     at=40, product="poster", key="sessions/p.jpg", content_type="image/jpeg", bytes=9, participant_id=WHO,
-    kind=Kind.VIDEO, source="sessions/r.webm", start=ZERO + 500, end=ZERO + 2500,
+    kind=Kind.VIDEO, source=COPY, start=ZERO + 500, end=ZERO + 2500,
 )  # fmt: skip
 PICTURE = stored(
     B, kind=Kind.VIDEO, codec="vp8", width=640, height=480, start_at=ZERO + 500, duration_ms=2000,
     holes=((100, 200),), resolutions=((900, 320, 240),), tail_lost=True,
+    repaired_key=COPY,
 )  # fmt: skip
 MESS = replace(rejected(B), participant_id="bela")
 MEETING: dict[str, list[e.Event]] = {
@@ -86,8 +89,11 @@ def test_all_tracks_lie_on_one_clock() -> None:
         (WHO, "video"): [(500, 2500)],
         ("bela", "audio"): [(1000, 10_000), (None, None)],
     }
-    assert tracks[WHO, "audio"]["gaps"] == [{"start": 4000, "end": 6000}, {"start": 7000, "end": 10_000}]
-    assert tracks["bela", "audio"]["gaps"] == [{"start": 0, "end": 1000}]
+    assert tracks[WHO, "audio"]["gaps"] == [
+        {"start": 4000, "end": 6000, "reason": "off"},
+        {"start": 7000, "end": 10_000, "reason": "off"},
+    ]
+    assert tracks["bela", "audio"]["gaps"] == [{"start": 0, "end": 1000, "reason": "unknown"}]
 
 
 def test_a_segment_tells_what_was_found_in_it() -> None:
@@ -97,7 +103,7 @@ def test_a_segment_tells_what_was_found_in_it() -> None:
     assert segment["state"] == "tail_lost"
     assert segment["holes"] == [{"start": 600, "end": 700}]
     assert (segment["codec"], segment["width"], segment["height"]) == ("vp8", 640, 480)
-    assert segment["clock"] == {"source": "stamp", "uncertaintyMs": 100}
+    assert segment["clock"] == {"source": "stamp", "uncertaintyMs": 100, "shiftMs": 0}
 
 
 def test_a_rejected_file_is_shown_with_its_reason() -> None:

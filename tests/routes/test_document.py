@@ -10,7 +10,7 @@ from typing import Any
 from openapi_spec_validator import validate
 
 from app import app
-from chalicelib.core import events, ids, manifest, recording, verdict
+from chalicelib.core import events, ids, layout, manifest, plan, recording, timeline, verdict
 from chalicelib.flows.record import DECLINED
 from tests.routes.gateway import DOCUMENT, Gateway, faults, shape
 
@@ -60,6 +60,9 @@ def test_the_document_has_our_words() -> None:
     assert choices("Kind") == set(ids.KINDS)
     assert choices("Phase") == set(recording.PHASES)
     assert set(SCHEMAS["Finding"]["properties"]["reason"]["enum"]) == set(verdict.REASONS)
+    assert choices("GapReason") == set(layout.REASONS)
+    assert choices("ProductName") == set(plan.NAMES)
+    assert choices("ClockSource") == set(timeline.CLOCKS)
     assert SCHEMAS["Manifest"]["properties"]["manifestVersion"]["const"] == manifest.VERSION
 
 

@@ -279,8 +279,11 @@ def test_a_session_is_its_manifest_with_an_address_for_each_artifact(api: Gatewa
     ann, bob = told["participants"]
     assert (told["zeroAt"], told["durationMs"], ann["name"], bob["name"]) == (AT, 12_000, "Ann", None)
     assert [segment["state"] for segment in ann["tracks"][0]["segments"]] == ["ready", "rejected"]
-    assert ann["tracks"][0]["gaps"] == [{"start": 9_000, "end": 12_000}]
-    assert bob["tracks"][0]["segments"][0]["clock"] == {"source": "stamp", "uncertaintyMs": 100}
+    assert ann["tracks"][0]["gaps"] == [
+        {"start": 9_000, "end": 10_000, "reason": "unknown"},
+        {"start": 10_000, "end": 12_000, "reason": "rejected"},
+    ]
+    assert bob["tracks"][0]["segments"][0]["clock"] == {"source": "stamp", "uncertaintyMs": 100, "shiftMs": 0}
     assert told["verdict"]["complete"] is False
     assert [artifact["product"] for artifact in told["artifacts"]] == ["repaired", "repaired"]
     for artifact in told["artifacts"]:
