@@ -24,6 +24,8 @@ from pathlib import Path
 
 import yaml
 
+from ops import elf
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".local" / "package"
 
@@ -36,11 +38,15 @@ GLIBC = ("2_34", "2_28", "2_17")
 WHEEL_ARCH = {"x86_64": "x86_64", "arm64": "aarch64"}
 ARCHITECTURES = tuple(WHEEL_ARCH)
 
-INPUTS = ("app.py", "chalicelib", ".chalice", "requirements.txt", "requirements-media.txt", "ops/package.py")
+TOOLS = ("ops/package.py", "ops/elf.py")
+INPUTS = ("app.py", "chalicelib", ".chalice", "requirements.txt", "requirements-media.txt", *TOOLS)
 NEVER_INPUTS = ("__pycache__", "deployed", "deployments")
 # What wheels carry for compilers, type checkers and installers.
-CHAFF = ("*.pyi", "*.pyx", "*.pxd", "*.h", "*.c", "py.typed", "*.dist-info/RECORD", "*.dist-info/INSTALLER")
-CHAFF_DIRECTORIES = ("bin", "include", "tests")
+CHAFF = (
+    *("*.pyi", "*.pyx", "*.pxd", "*.h", "*.c", "*.a", "*.pc", "py.typed"),
+    *("*.dist-info/RECORD", "*.dist-info/INSTALLER"),
+)
+CHAFF_DIRECTORIES = ("bin", "include", "numpy/f2py", "**/tests")
 
 ZIP_LIMIT = 50 * 2**20
 UNZIPPED_LIMIT = 250 * 2**20
@@ -126,7 +132,8 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _installed(requirements: Path, arch: str, into: Path) -> Path:
     """A requirements file's wheels, unpacked and compiled; kept for as long as the file stays the same."""
-    digest = hashlib.sha256(requirements.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:16]
+    decides = (requirements, *(ROOT / tool for tool in TOOLS))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in decides)).hexdigest()[:16]
     target = into / "wheels" / f"{requirements.stem}-{arch}-{digest}"
     if not target.exists():
         fresh = target.with_suffix(f".{os.getpid()}")
@@ -170,7 +177,10 @@ def _strip(tree: Path) -> None:
         for path in tree.rglob(pattern):
             path.unlink()
     for name in CHAFF_DIRECTORIES:
-        shutil.rmtree(tree / name, ignore_errors=True)
+        for path in list(tree.glob(name)):
+            shutil.rmtree(path)
+    for path in tree.rglob("*.so*"):
+        elf.strip(path)
 
 
 def _compile(tree: Path, *parts: Path) -> None:

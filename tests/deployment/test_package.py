@@ -1,13 +1,17 @@
 """What goes into Lambda: the zip of all functions and the layer of one, for both architectures."""
 
 import shutil
+import subprocess
+import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
 
-from ops import package
+from ops import elf, package
 from ops.package import ROOT, UNZIPPED_LIMIT, ZIP_LIMIT, Package
+from tests.deployment.conftest import STAGES
 
 type Built = tuple[str, Package]
 
@@ -54,10 +58,11 @@ def test_nothing_is_in_the_zip_that_lambda_has_or_nobody_needs(built: Built) -> 
     assert tops.isdisjoint({"tests", "local", "ops", "bench"})
 
 
-def test_the_layer_has_av_and_nothing_else(built: Built) -> None:
+def test_the_layer_has_av_and_numpy_and_nothing_else(built: Built) -> None:
     tops = {Path(name).parts[:2] for name in names(built[1].layer)}
 
-    assert {top for _, top in tops if not top.endswith(".dist-info")} == {"av", "av.libs"}
+    packages = {top for _, top in tops if not top.endswith(".dist-info")}
+    assert packages == {"av", "av.libs", "numpy", "numpy.libs"}
     assert {first for first, _ in tops} == {"python"}
 
 
@@ -70,6 +75,47 @@ def test_every_binary_is_for_the_architecture(built: Built, which: str) -> None:
 
     assert binaries
     assert {int.from_bytes(binary[18:20], "little") for binary in binaries} == {ELF_MACHINE[arch]}
+
+
+def test_nothing_is_in_the_layer_that_only_builders_and_testers_need(built: Built) -> None:
+    paths = [Path(name) for name in names(built[1].layer)]
+
+    assert {path.suffix for path in paths}.isdisjoint({".pyi", ".pyx", ".pxd", ".h", ".c", ".a"})
+    assert not [path for path in paths if {"tests", "f2py"} & set(path.parts)]
+
+
+@pytest.mark.slow
+def test_the_layer_of_this_machine_decodes_scales_and_computes(tmp_path: Path) -> None:
+    """Libraries that were cut too short would not load, or not work."""
+    made = package.build(STAGES[package.machine()], package.machine())
+    with zipfile.ZipFile(made.layer) as packed:
+        packed.extractall(tmp_path)
+    environ = {"PYTHONPATH": f"{tmp_path / 'python'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
+
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", AT_WORK], env=environ, capture_output=True, text=True, check=False
+    )
+
+    assert done.stderr == ""
+    assert (
+        done.stdout == f"{tmp_path}/python/av/__init__.py {tmp_path}/python/numpy/__init__.py 96 54 960 3.0\n"
+    )
+
+
+# What the media functions do, in a nutshell. Libraries are found by way of the path above, and nowhere else.
+AT_WORK = """
+import av, numpy
+from fractions import Fraction
+from chalicelib.media.decoding import Decoding
+encoder = av.CodecContext.create("libvpx", "w")
+encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 320, 180, "yuv420p", Fraction(1, 25)
+key, = [*encoder.encode(av.VideoFrame(320, 180, "yuv420p")), *encoder.encode(None)]
+with Decoding() as decoding:
+    picture = decoding.picture("k", "vp8", b"", bytes(key), (96, 96))
+    sound = decoding.sound(0, "k", b"", 1, [b"\\xf8"], True)
+solved = numpy.linalg.solve(numpy.eye(3) / 3, numpy.ones(3))
+print(av.__file__, numpy.__file__, picture.width, picture.height, len(sound), solved[0])
+"""
 
 
 @pytest.mark.parametrize("which", ["function", "layer"])
@@ -121,3 +167,27 @@ def test_too_much_for_lambda_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
     with pytest.raises(package.PackagingError, match="more than Lambda takes: 2048 bytes"):
         package._fits(made)
+
+
+def test_stripping_leaves_what_is_no_library_alone(tmp_path: Path) -> None:
+    script = tmp_path / "libx.so"
+    script.write_bytes(b"INPUT(libx.so.1)")
+
+    elf.strip(script)
+
+    assert script.read_bytes() == b"INPUT(libx.so.1)"
+
+
+def test_a_stripped_library_is_no_larger_and_is_not_changed_by_being_stripped_again(tmp_path: Path) -> None:
+    from av import packet
+
+    library, whole = tmp_path / "packet.so", Path(packet.__file__).read_bytes()
+    library.write_bytes(whole)
+
+    elf.strip(library)
+    once = library.read_bytes()
+    elf.strip(library)
+
+    assert library.read_bytes() == once
+    assert len(once) <= len(whole)
+    assert len(zlib.compress(once)) < len(zlib.compress(whole))
