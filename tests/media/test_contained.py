@@ -267,31 +267,38 @@ def test_a_child_that_is_never_asked_is_never_begun() -> None:
 
 
 def test_a_child_dies_with_its_parent() -> None:
-    """The parent is one of our own, killed while its child spins."""
+    """The parent is one of our own, killed while its child spins and hears nothing."""
     reading, writing = os.pipe()
     parent = os.fork()
     if not parent:
         try:
-            contained = Contained(lambda: lambda _: [str(os.getpid()).encode()], MEMORY)
-            os.write(writing, asked(contained, b""))
-            time.sleep(60)
+            with Contained(lambda: after(spin), MEMORY) as contained:
+                asked(contained, b"well")
+                os.write(writing, held()[1][0].encode())
+                contained.ask(b"", most=1, cpu_s=60, wall_s=60)
         finally:
             os._exit(1)
     os.close(writing)
     child = int(os.read(reading, 20))
     os.close(reading)
+    assert soon(lambda: state(child) == "R")
+
     os.kill(parent, signal.SIGKILL)
     os.waitpid(parent, 0)
 
+    assert soon(lambda: state(child) in ("", "Z"))
+
+
+def soon(holds: Callable[[], bool]) -> bool:
     until = time.monotonic() + 5
-    while alive(child) and time.monotonic() < until:
+    while not holds() and time.monotonic() < until:
         time.sleep(0.01)
-    assert not alive(child)
+    return holds()
 
 
-def alive(pid: int) -> bool:
-    """Not so when it is only waiting to be taken off the list."""
+def state(pid: int) -> str:
+    """R while it runs, Z when it is only waiting to be taken off the list, nothing when it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
-        return False
+        return ""

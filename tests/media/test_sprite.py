@@ -16,8 +16,8 @@ from av.video.frame import VideoFrame
 from chalicelib.core.ids import Kind
 from chalicelib.core.step import Made, Output, Piece
 from chalicelib.media.sprite import Sprite
-from tests.media.engine import Shelf, Store
 from tests.media.live import opened, pictures
+from tests.media.shelf import Shelf, Store
 
 NAME = "sprite p1 #2.vtt"
 OUTPUT = Output("sprite", "vtt", NAME, "p1", Kind.VIDEO)

@@ -1172,16 +1172,76 @@ _MATROSKA: list[_Row] = [
 
 _POSTER: list[_Row] = [
     (
-        "a picture that tells its size inside is not decoded beyond the largest",
-        'decoder.options = {"max_pixels": str(MAX_PIXELS)}',
-        "decoder.options = {}",
-        "media/poster::h264_too_large_to_decode_is_refused_by_its_decoder",
-    ),
-    (
         "a poster is looked for in a file's beginning",
         "yield chunk[:left]",
         "yield chunk",
         "media/poster::nothing_behind_the_last_allowed_byte_is_looked_at",
+    ),
+    (
+        "of a video without a picture only a few frames are tried",
+        "islice(frames, _TRIES)",
+        "frames",
+        "media/poster::of_garbage_no_more_than_a_few_key_frames_are_tried",
+    ),
+]
+
+_DECODING: list[_Row] = [
+    (
+        "a picture that tells its size inside is not decoded beyond the largest",
+        'decoder.options = {"max_pixels": str(max_pixels)}',
+        "decoder.options = {}",
+        "media/poster::h264_too_large_to_decode_is_refused_by_its_decoder",
+    ),
+]
+
+_CONTAINED: list[_Row] = [
+    (
+        "a decoder can open no file and no socket",
+        "resource.RLIMIT_NOFILE: _OUR_END + 1,",
+        "resource.RLIMIT_NOFILE: 64,",
+        "media/contained::no_file_and_no_socket_can_be_opened",
+    ),
+    (
+        "a decoder has none of its parent's files",
+        "os.closerange(_OUR_END + 1, _open_at_most())",
+        "_open_at_most()",
+        "media/contained::there_are_four_descriptors_and_three_of_them_are_nothing",
+    ),
+    (
+        "a decoder has no environment, where the credentials are",
+        "os.environ.clear()",
+        "os.environ.copy()",
+        "media/contained::there_is_no_environment",
+    ),
+    (
+        "a decoder's memory is limited",
+        "_size() + memory",
+        "_size() + (memory << 20)",
+        "media/contained::a_death_has_a_reason_and_the_next_request_a_new_child",
+    ),
+    (
+        "a decoder dies with its parent",
+        "prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL,",
+        "prctl(_SET_PARENT_DEATH_SIGNAL, 0,",
+        "media/contained::a_child_dies_with_its_parent",
+    ),
+    (
+        "a decoder that answers more than was asked for is not listened to",
+        "if size > (most if ending == _WELL else _MOST_WORDS):",
+        "if size < 0:",
+        "media/contained::who_answers_more_than_was_asked_for_is_not_listened_to",
+    ),
+    (
+        "a decoder that died is taken off the list",
+        "return os.waitpid(pid, 0)[1]",
+        "return 0",
+        "media/contained::hundreds_of_children_leave_nothing_behind",
+    ),
+    (
+        "a decoder ends nothing that is its parent's",
+        "    gc.freeze()\n",
+        "    gc.isenabled()\n",
+        "media/contained::what_the_parent_left_lying_about_is_not_ended_by_the_child",
     ),
 ]
 
@@ -1214,6 +1274,8 @@ _TABLE: dict[str, list[_Row]] = {
     "routes/batch.py": _BATCH,
     "media/matroska.py": _MATROSKA,
     "media/poster.py": _POSTER,
+    "media/decoding.py": _DECODING,
+    "media/contained.py": _CONTAINED,
 }
 
 
