@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chalicelib.media.sound.level import PIECE, Array, as_wide, true_peaks
+from chalicelib.media.sound.level import PIECE, Array, as_wide, may_exceed, true_peaks
 
 # dB in a millisecond; and how far ahead is looked: enough to fall by 48 dB.
 _FALL, _RISE = 4.0, 0.03
@@ -50,6 +50,8 @@ class Limiter:
         after = np.pad(after, ((0, wanted - len(after)), (0, 0)))
         parts = (as_wide(self._before, window), window, as_wide(after, window))
         held = np.ascontiguousarray(np.concatenate(parts).T)
+        if self._gain_db == 0.0 and not may_exceed(held, self._ceiling):
+            return None
         peaks = np.max([true_peaks(channel, self._ceiling) for channel in held], axis=0)
         if self._gain_db == 0.0 and peaks.max() <= self._ceiling:
             return None

@@ -1,12 +1,12 @@
 """Sound for tests: signals become real Opus, recorded live and repaired; FFmpeg decodes what was made."""
 
-import io
 import json
 import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from tempfile import NamedTemporaryFile
 from typing import Any
 
@@ -18,10 +18,11 @@ from imageio_ffmpeg import get_ffmpeg_exe  # type: ignore[import-untyped]
 
 from chalicelib.core.ids import Kind
 from chalicelib.core.step import Made, Output, Piece, Step, Track
-from tests.media.live import Codec, Sent, clusters, el, head, indexed, num
+from tests.media.live import Codec, Sent, clusters, el, head, indexed, num, opened
 from tests.media.meeting import ZERO_AT
 
 type Sound = np.ndarray[Any, np.dtype[np.float32]]
+type Samples = np.ndarray[Any, np.dtype[np.int16]]
 
 RATE = 48_000
 _DELAY = 312
@@ -108,9 +109,14 @@ def speech(seconds: float, level: float = 0.3, seed: int = 1) -> Sound:
 
 def encoded(signal: Sound, bit_rate: int = 64_000) -> list[bytes]:
     """Packets of 20 ms; a signal has the shape (samples,) or (samples, 2)."""
-    wide = signal.reshape(len(signal), -1)
-    wide = np.pad(wide, ((0, -len(wide) % 960), (0, 0)))
-    layout = ("mono", "stereo")[wide.shape[1] - 1]
+    wide = signal.reshape(len(signal), -1).astype(np.float32)
+    return list(_encoded(np.pad(wide, ((0, -len(wide) % 960), (0, 0))).tobytes(), wide.shape[1], bit_rate))
+
+
+@cache
+def _encoded(signal: bytes, channels: int, bit_rate: int) -> tuple[bytes, ...]:
+    wide = np.frombuffer(signal, np.float32).reshape(-1, channels)
+    layout = ("mono", "stereo")[channels - 1]
     codec = av.CodecContext.create("libopus", "w")
     assert isinstance(codec, AudioCodecContext)
     codec.sample_rate, codec.layout, codec.format = RATE, layout, "flt"
@@ -122,7 +128,7 @@ def encoded(signal: Sound, bit_rate: int = 64_000) -> list[bytes]:
         frame = AudioFrame.from_ndarray(part, format="flt", layout=layout)
         frame.sample_rate, frame.pts, frame.time_base = RATE, at, Fraction(1, RATE)
         packets += [bytes(packet) for packet in codec.encode(frame)]
-    return packets
+    return tuple(packets)
 
 
 def opus(channels: int) -> Codec:
@@ -223,9 +229,9 @@ def _ffmpeg(file: bytes, *arguments: str) -> "subprocess.CompletedProcess[bytes]
         return subprocess.run(command, capture_output=True, check=True)
 
 
-def samples_of(file: bytes) -> "np.ndarray[Any, np.dtype[np.int16]]":
+def samples_of(file: bytes) -> Samples:
     """A FLAC or WAV file's own samples, as (samples, channels)."""
-    with av.open(io.BytesIO(file)) as read:
+    with opened(file, "flac" if file.startswith(b"fLaC") else "wav") as read:
         frames = [frame.to_ndarray().reshape(-1, frame.layout.nb_channels) for frame in read.decode(audio=0)]
     return np.concatenate(frames).astype(np.int16)
 
