@@ -11,11 +11,10 @@ from typing import Any, Protocol, cast
 from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Request, SQSEvent
 
 from chalicelib import wiring
-from chalicelib.core.plan import step_of
 from chalicelib.core.trigger import appeared
 from chalicelib.flows.ingest import ingest as ingest_object
 from chalicelib.flows.reconcile import reconcile as reconcile_all
-from chalicelib.flows.render import render as render_step
+from chalicelib.flows.render import render as render_order
 from chalicelib.flows.settle import settle as settle_subjects
 from chalicelib.flows.sweep import sweep as sweep_buckets
 from chalicelib.routes import authorizer, openapi, pages, recordings, sessions, webhooks
@@ -61,7 +60,7 @@ def render(event: SQSEvent) -> dict[str, Any]:
     """Steps of plans: the only function that carries the media layer."""
     world = wiring.world()
     queue = world.queue(world.config.render_queue_url)
-    return each(event, lambda body: render_step(world, step_of(json.loads(body))), queue)
+    return each(event, lambda body: render_order(world, json.loads(body)), queue)
 
 
 @app.on_dynamodb_record(stream_arn="placeholder", name="settle")

@@ -1,12 +1,13 @@
 """What the flows ask of the world. Each protocol has one adapter and one fake, held to the same contract."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chalicelib.core.events import Event, RecordingRequested
 from chalicelib.core.heads import RecordingHead, SessionHead
 from chalicelib.core.scan import Repaired
+from chalicelib.core.step import Made, Step
 from chalicelib.core.work import Lease
 
 
@@ -358,15 +359,21 @@ class Store(Protocol):
         ...
 
 
+# Makes a step's outputs and tells of each file. `BadSegment` when one segment can not be decoded, `NotRecording`
+# when the step can not be done at all.
+type Maker = Callable[[Step, Store], list[Made]]
+
+
 class Media(Protocol):
-    """What is done to bytes. Both raise `NotRecording` for what is not what it claims to be."""
+    """What is done to bytes. `NotRecording` is raised for what is not what it claims to be."""
 
     def repair(self, chunks: Iterable[bytes], sink: Writing) -> Repaired:
         """Rewrite a live-muxed file as a seekable one without holes in a single pass, and tell of both."""
         ...
 
-    def poster(self, chunks: Iterable[bytes]) -> bytes:
-        """A JPEG of the first picture."""
+    @property
+    def makers(self) -> Mapping[str, Maker]:
+        """Who makes a plan's steps, by the name that `Step.maker` has."""
         ...
 
 
@@ -385,8 +392,8 @@ class Work(Protocol):
         """Have delivered objects processed whose events never came."""
         ...
 
-    def make(self, steps: Iterable[dict[str, Any]]) -> None:
-        """Have these steps of a plan run."""
+    def make(self, messages: Iterable[dict[str, Any]]) -> None:
+        """Have steps made; see `core/order.py` for what a message says."""
         ...
 
 
@@ -451,6 +458,8 @@ class Settings:
     recordings_bucket: str
     bucket_dir_path: str
     grace_ms: int
+    products: tuple[str, ...]
+    mix_lufs: float | None
 
 
 class World(Protocol):

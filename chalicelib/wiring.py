@@ -7,25 +7,29 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
+from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.deadline import INVOCATION
 from chalicelib.adapters.secrets import Secrets
 from chalicelib.config import Config
+from chalicelib.core.step import Made, Step
 from chalicelib.ports import (
     Bell,
     Catalog,
     Inbox,
     Leases,
     Ledger,
+    Maker,
     Media,
     Post,
     Queue,
     Recorder,
     Settings,
     Shelf,
+    Store,
     Work,
 )
 
@@ -53,6 +57,8 @@ class AwsWorld:
             recordings_bucket=self.config.recordings_bucket,
             bucket_dir_path=self.config.bucket_dir_path.strip("/"),
             grace_ms=self.config.grace_minutes * 60_000,
+            products=self.config.products,
+            mix_lufs=self.config.mix_lufs,
         )
 
     @cached_property
@@ -185,10 +191,23 @@ class _OwnMedia:
 
         return repair(chunks, sink)
 
-    def poster(self, chunks: Any) -> bytes:
-        from chalicelib.media.poster import poster
+    @property
+    def makers(self) -> dict[str, Maker]:
+        return {name: partial(_made, *where) for name, where in MAKERS.items()}
 
-        return poster(chunks).jpeg
+
+# Where the makers of a plan's steps are: each costs the start of its libraries only where it is wanted.
+MAKERS = {
+    "poster": ("poster", "make_poster"),
+    "copies": ("copies", "copies"),
+    "sound": ("sound", "sound"),
+    "join": ("sound.join", "join"),
+}
+
+
+def _made(module: str, name: str, step: Step, store: Store) -> list[Made]:
+    make: Maker = getattr(import_module(f"chalicelib.media.{module}"), name)
+    return make(step, store)
 
 
 @functools.cache

@@ -21,7 +21,8 @@ from chalicelib.core.errors import Invalid, NotFound, Unavailable, Untrusted
 from chalicelib.core.events import CONCLUSIONS, Event, from_record, to_record
 from chalicelib.core.heads import RecordingHead, SessionHead, recording_head
 from chalicelib.core.recording import Recording
-from chalicelib.core.scan import NotRecording, Repaired, Scan
+from chalicelib.core.scan import BadSegment, NotRecording, Repaired, Scan
+from chalicelib.core.step import Made, Output, Step
 from chalicelib.core.trigger import Appeared
 from chalicelib.core.work import (
     FACTS_AT_MOST,
@@ -42,6 +43,7 @@ from chalicelib.ports import (
     Filter,
     Heard,
     Listed,
+    Maker,
     Making,
     Object,
     Opening,
@@ -50,6 +52,7 @@ from chalicelib.ports import (
     Presence,
     Reading,
     Settings,
+    Store,
     Taken,
     Writing,
     recording_subject,
@@ -643,12 +646,30 @@ class ScriptedMedia:
         scan = Scan(**{**_SCAN, "codec": codec, "bytes_read": len(body), **told})
         return Repaired(scan, b'{"index":"of a film"}')
 
-    def poster(self, chunks: Iterable[bytes]) -> bytes:
-        """A picture of a film's first bytes."""
-        body = b"".join(chunks).removeprefix(b"front:")
-        if not body.startswith(FILM) or b'"blind"' in body:
-            raise NotRecording("undecodable", "no picture can be decoded")
-        return b"\xff\xd8picture of " + hashlib.sha256(body).digest()
+    @property
+    def makers(self) -> dict[str, Maker]:
+        """All make a digest of what they read."""
+        return dict.fromkeys(("poster", "copies", "sound", "join"), self.make)
+
+    def make(self, step: Step, store: Store) -> list[Made]:
+        """Reads all that the step names, then writes each output."""
+        told = hashlib.sha256()
+        for source in (piece.source for track in step.tracks for piece in track.pieces):
+            body = b"".join(store.read(source)).removeprefix(b"front:")
+            if not body.startswith(FILM) or b'"blind"' in body:
+                raise BadSegment(source, "undecodable", "no picture can be decoded")
+            told.update(body)
+        for part in step.parts:
+            told.update(b"".join(store.read(part)))
+        return [_digested(step, output, told.hexdigest(), store) for output in step.outputs]
+
+
+def _digested(step: Step, output: Output, told: str, store: Store) -> Made:
+    content_type = "image/jpeg" if output.form == "jpg" else f"application/{output.form}"
+    writing = store.write(output.name, content_type)
+    writing.body(told.encode())
+    writing.front(f"{output.product} of ".encode())
+    return Made(output, output.name, content_type, writing.size, step.start, step.end)
 
 
 _SCAN: dict[str, Any] = {
@@ -693,21 +714,26 @@ class MemoryWork:
             self.tape.does("work.ingest", key)
             self.objects.append(Appeared(self.bucket, key))
 
-    def make(self, steps: Iterable[dict[str, Any]]) -> None:
+    def make(self, messages: Iterable[dict[str, Any]]) -> None:
         """As the queue would bring them."""
-        for step in steps:
-            self.tape.does("work.make", step["product"])
-            self.steps.append(json.loads(json.dumps(step)))
+        for message in messages:
+            self.tape.does("work.make", message["step"]["maker"] if "step" in message else "plan")
+            self.steps.append(json.loads(json.dumps(message)))
 
 
 class MemoryWorld:
-    """Answers to the port `World`. The clock stands until `pass_time`; randomness counts up."""
+    """Answers to the port `World`. The clock stands until `pass_time`; randomness counts up. `products` are
+    made of every session."""
 
-    def __init__(self, now: int = NOON) -> None:
+    def __init__(self, now: int = NOON, products: tuple[str, ...] = ()) -> None:
         self.clock = now
         self.tape = Tape()
         self.settings = Settings(
-            recordings_bucket="deliveries", bucket_dir_path="recordings", grace_ms=900_000
+            recordings_bucket="deliveries",
+            bucket_dir_path="recordings",
+            grace_ms=900_000,
+            products=products,
+            mix_lufs=-16.0,
         )
         self.ledger = MemoryLedger(self.tape)
         self.catalog = MemoryCatalog(self.ledger)

@@ -23,9 +23,9 @@ class SqsWork:
         """As EventBridge would have told it, so that one parser reads both."""
         self._send(self.ingest_queue_url, (_object_created(self.bucket, key) for key in keys))
 
-    def make(self, steps: Iterable[dict[str, Any]]) -> None:
-        """One message a step."""
-        self._send(self.render_queue_url, steps)
+    def make(self, messages: Iterable[dict[str, Any]]) -> None:
+        """One by one: each may be as large as ten together."""
+        self._send(self.render_queue_url, messages)
 
     def _send(self, queue_url: str, bodies: Iterable[dict[str, Any]]) -> None:
         with _Failures():

@@ -214,9 +214,12 @@ def generation(key: str, number: int) -> str:
 
     >>> [generation("sessions/s/anna/audio/repaired-1-0f.webm", number) for number in (0, 2)]
     ['sessions/s/anna/audio/repaired-1-0f.webm', 'sessions/s/anna/audio/repaired-1-0f~2.webm']
+    >>> generation("sessions/s/sound/0f", 1)
+    'sessions/s/sound/0f~1'
     """
-    stem, dot, extension = key.rpartition(".")
-    return f"{stem}~{number}{dot}{extension}" if number else key
+    folder, slash, name = key.rpartition("/")
+    stem, dot, extension = name.partition(".")
+    return f"{folder}{slash}{stem}~{number}{dot}{extension}" if number else key
 
 
 def manifest_key(session_id: str, digest: str) -> str:

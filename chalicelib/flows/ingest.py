@@ -6,7 +6,8 @@ from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.manifest import content_type
-from chalicelib.core.plan import REPAIRED, steps
+from chalicelib.core.order import Order
+from chalicelib.core.plan import REPAIRED, posters
 from chalicelib.core.recording import GONE
 from chalicelib.core.scan import NotRecording, Scan
 from chalicelib.core.timeline import starts
@@ -59,7 +60,7 @@ def _segment(world: World, where: ids.Place, reading: Reading, hold: Hold) -> e.
     world.shelf.put(ids.index_key(hold.target), repaired.index, "application/json")
     fact = _stored(where, delivered, repaired.scan, hold.target, writing.size, world.now())
     # The products first: once the fact is written, a retry finds nothing left to do.
-    world.work.make(step.told() for step in steps(where.recording_id, [fact]))
+    world.work.make(Order.of(step, [(where.recording_id, fact)]).told() for step in posters([fact]))
     return fact
 
 

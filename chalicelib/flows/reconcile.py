@@ -10,18 +10,19 @@ nobody should, and VideoSDK and the bucket only about those: lists cost money th
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from chalicelib.core import events as e
 from chalicelib.core.heads import RecordingHead
 from chalicelib.core.ids import LEADS
-from chalicelib.core.plan import steps
 from chalicelib.core.recording import Delivered, Recording
 from chalicelib.flows.record import NEWS_TAKES_MS, NOTHING_RUNS, is_alone
-from chalicelib.flows.settle import listed, settle
+from chalicelib.flows.settle import listed, settle, settle_session
 from chalicelib.flows.witness import Witness
-from chalicelib.ports import Accepted, Declined, Object, Outcome, World, recording_subject
+from chalicelib.ports import Accepted, Declined, Making, Object, Outcome, World, recording_subject
 
 PAGE = 25
+STEP_MS = 30 * 60_000  # a step that was queued so long ago is made, or its message is lost or far behind
 LONGEST_MS = 24 * 3_600_000  # who has not been heard of for so long, and is not in the list, is not running
 
 
@@ -45,7 +46,7 @@ def reconcile(world: World, more_time: Callable[[], bool], *, hurried: bool = Fa
 
     One that can not be looked at keeps no other waiting: what went wrong is raised at the end.
     """
-    turn, looked_at, faults = Round(world, Witness(world), hurried), 0, []
+    turn, looked_at, faults = Round(world, Witness(world), hurried), 0, list(_queued_again(world, more_time))
     began = upto = world.catalog.bookmark(turn.walk)
     for head in _unsettled(world, began):
         if not more_time():
@@ -61,8 +62,32 @@ def reconcile(world: World, more_time: Callable[[], bool], *, hurried: bool = Fa
     if upto != began:
         world.catalog.keep_bookmark(turn.walk, upto)
     if faults:
-        raise ExceptionGroup(f"{len(faults)} of {looked_at} recordings could not be looked at", faults)
+        raise ExceptionGroup(f"{len(faults)} things could not be looked at, beside {looked_at}", faults)
     return looked_at
+
+
+def _queued_again(world: World, more_time: Callable[[], bool]) -> Iterator[Exception]:
+    """Queue anew what was queued long ago and is not made; what went wrong on the way."""
+    late = world.now() - STEP_MS
+    for making in list(takewhile(lambda making: making.queued_at <= late, _all_making(world))):
+        if not more_time():
+            return
+        try:
+            settle_session(world, making.session_id, again=True)
+        except Exception as fault:
+            fault.add_note(f"while looking at session {making.session_id}")
+            yield fault
+
+
+def _all_making(world: World) -> Iterator[Making]:
+    """What is being made of all sessions, what was queued longest ago first."""
+    cursor: str | None = None
+    while True:
+        page = world.catalog.all_making(PAGE, cursor)
+        yield from page.items
+        if page.cursor is None:
+            return
+        cursor = page.cursor
 
 
 def look_at(turn: Round, recording_id: str) -> None:
@@ -79,13 +104,6 @@ def look_at(turn: Round, recording_id: str) -> None:
         world.ledger.append(subject, fact)
     _compensate(turn, _with(recording, given_up), heard)
     settle(world, [subject], turn.witness)
-
-
-def finish(world: World, session_id: str) -> None:
-    """Have everything that is still to be made of a session's recordings made."""
-    for head in world.catalog.of_session(session_id):
-        facts = world.ledger.read(recording_subject(head.recording_id))
-        world.work.make(step.told() for step in steps(head.recording_id, facts))
 
 
 def overdue(recording: Recording, now: int, grace_ms: int, *, asked: bool = True) -> Iterator[e.Event]:

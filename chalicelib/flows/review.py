@@ -1,15 +1,17 @@
 """What people and their programs may see: recordings, their facts, sessions with addresses to play from."""
 
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.core.errors import NotFound
 from chalicelib.core.events import FinishRequested, SegmentCorrected
 from chalicelib.core.manifest import manifest
+from chalicelib.core.plan import pending
 from chalicelib.core.recording import Recording
+from chalicelib.core.step import Output
 from chalicelib.core.views import event_view, recording_line, recording_view, session_line
-from chalicelib.flows.reconcile import finish
 from chalicelib.flows.record import read
-from chalicelib.flows.settle import read_session
+from chalicelib.flows.settle import read_session, wanted_of
 from chalicelib.ports import Filter, World, recording_subject, session_subject
 
 
@@ -45,19 +47,28 @@ def session(world: World, session_id: str) -> dict[str, Any]:
     known = read_session(world, session_id)
     if not known.recordings:
         raise NotFound("session_not_found", f"no recording of a session {session_id} is known")
-    told = manifest(known)
+    told = manifest(known, wanted_of(world, known))
     for artifact in told["artifacts"]:
         artifact["url"] = world.shelf.url(artifact["key"], artifact["contentType"])
     return told
 
 
-def finish_session(world: World, session_id: str, by: str) -> dict[str, Any]:
-    """Build the session's products now; the manifest follows through the ledger's stream."""
-    if not world.catalog.of_session(session_id):
+def finish_session(world: World, session_id: str, products: tuple[str, ...], by: str) -> dict[str, Any]:
+    """Build these products of the session now, or the usual ones where none is named; and tell what is to be
+    made. It is queued, and the manifest follows, through the ledger's stream."""
+    session = read_session(world, session_id)
+    if not session.recordings:
         raise NotFound("session_not_found", f"no recording of a session {session_id} is known")
-    finish(world, session_id)
-    world.ledger.append(session_subject(session_id), FinishRequested(at=world.now(), by=by))
-    return {"sessionId": session_id, "finishing": True}
+    asked = FinishRequested(at=world.now(), by=by, products=products)
+    world.ledger.append(session_subject(session_id), asked)
+    session = replace(session, facts=session.facts | {asked})
+    outputs = [output for step in pending(session, wanted_of(world, session)) for output in step.outputs]
+    return {"sessionId": session_id, "finishing": True, "toMake": [_output(o) for o in outputs]}
+
+
+def _output(output: Output) -> dict[str, Any]:
+    told = {"product": output.product, "form": output.form}
+    return {**told, "participantId": output.participant_id, "kind": output.kind}
 
 
 def correct(world: World, session_id: str, file: str, shift_ms: int, by: str) -> dict[str, Any]:

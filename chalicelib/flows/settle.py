@@ -6,20 +6,24 @@ All of it is computed from the ledger as it is now, so running it twice, late or
 import logging
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from typing import Any
 
 from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import Unavailable
-from chalicelib.core.heads import in_session, may_be_settled, recording_head, session_head
+from chalicelib.core.heads import SessionHead, in_session, may_be_settled, recording_head, session_head
 from chalicelib.core.manifest import digest, encoded, manifest
+from chalicelib.core.order import SMALL, Order, spelled
+from chalicelib.core.plan import Wanted, pending, wanted
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import Session, weight
+from chalicelib.core.step import Step
 from chalicelib.flows.witness import Witness
-from chalicelib.ports import Listed, World, recording_subject, session_subject
+from chalicelib.ports import Listed, Making, World, recording_subject, session_subject
 
 log = logging.getLogger("tracklane")
 
-MANIFEST_TYPE = "application/json"
+JSON_TYPE = "application/json"
 
 
 def settle(world: World, subjects: Iterable[str], witness: Witness | None = None) -> None:
@@ -108,8 +112,9 @@ def _says_the_same(fact: e.Event, recording: Recording) -> bool:
     return (fact.listed_id, fact.files) in before
 
 
-def settle_session(world: World, session_id: str) -> None:
-    """A session's head; and its manifest once every recording is settled or somebody asked to finish.
+def settle_session(world: World, session_id: str, *, again: bool = False) -> None:
+    """A session's head; and its products and manifest, once every recording is settled or somebody asked to
+    finish. `again`: also queue what was queued before and is still not made.
 
     The head is reckoned from what was read before the manifest was: it may not claim to know of news that
     came while the manifest was written, or nobody would write the next.
@@ -118,16 +123,69 @@ def settle_session(world: World, session_id: str) -> None:
     facts = world.ledger.read(session_subject(session_id))
     before = world.catalog.session(session_id)
     head = session_head(session_id, linked, weight(facts), before.manifest_key if before else "")
-    if not linked or (before is not None and before.known >= head.known):
+    if not linked or (before is not None and before.known >= head.known and not again):
         return
-    told = head.settled or any(isinstance(fact, e.FinishRequested) for fact in facts)
-    if not told and before is not None and replace(before, known=head.known) == head:
+    if head.settled or any(isinstance(fact, e.FinishRequested) for fact in facts):
+        head = _finished(world, head, facts, again=again)
+    elif before is not None and replace(before, known=head.known) == head:
         return
-    if told:
-        facts = (*facts, *_presences(world, session_id))
-        key = _write_manifest(world, session_id, facts)
-        head = session_head(session_id, linked, weight(facts), key)
     world.catalog.keep_session(head)
+
+
+def _finished(world: World, head: SessionHead, facts: Iterable[e.Event], *, again: bool) -> SessionHead:
+    """Have made what is to be made. The manifest is written when something is known that is no product, and
+    when nothing is left to be made; not after each product."""
+    session = read_session(world, head.session_id, facts)
+    before = world.catalog.making(head.session_id) or Making(head.session_id, 0, (), 0, 0)
+    left = _left(world, session, before)
+    making = _queued(world, session, before, left, again=again)
+    known = head.known - _products(session)
+    if not left or not head.manifest_key or known > making.known:
+        stays = _presences(world, head.session_id)
+        session = replace(session, facts=session.facts | set(stays))
+        key = _write_manifest(world, session, len(left))
+        head = replace(head, manifest_key=key, known=head.known + weight(stays))
+        making = replace(making, known=known + weight(stays))
+    if making != before and (making.targets or before.targets):
+        world.catalog.keep_making(making)
+    return head
+
+
+def _products(session: Session) -> int:
+    """How many facts only tell what a step has left behind: they alone are no reason for another manifest."""
+    facts = [*session.facts, *(fact for recording in session.recordings for fact in recording.facts)]
+    return sum(isinstance(fact, e.ArtifactMade | e.ProductFailed) for fact in facts)
+
+
+def _left(world: World, session: Session, before: Making) -> list[Step]:
+    """The steps that are to be made now. While the session goes on, each request to finish it is answered by
+    what there is: or all of it would be made anew with every segment."""
+    steps = pending(session, wanted_of(world, session))
+    if session.verdict.settled or _asked(session) > before.asked:
+        return steps
+    return [step for step in steps if step.target in before.targets]
+
+
+def _asked(session: Session) -> int:
+    return sum(isinstance(fact, e.FinishRequested) for fact in session.facts)
+
+
+def _queued(world: World, session: Session, before: Making, left: list[Step], *, again: bool) -> Making:
+    """Queue what was not queued before, then note it: a crash between queues twice, never not at all."""
+    new = [step for step in left if again or step.target not in before.targets]
+    segments = [(r.recording_id, segment) for r in session.recordings for segment in r.segments]
+    world.work.make(_message(world, Order.of(step, segments)) for step in new)
+    targets = before.targets if left and not new else tuple(step.target for step in left)
+    queued_at = world.now() if new else before.queued_at
+    return replace(before, queued_at=queued_at, targets=targets, asked=_asked(session))
+
+
+def _message(world: World, order: Order) -> dict[str, Any]:
+    whole = spelled(order)
+    if len(whole) <= SMALL:
+        return order.told()
+    world.shelf.put(order.plan_key, whole, JSON_TYPE)
+    return {"plan": order.plan_key}
 
 
 def _presences(world: World, session_id: str) -> list[e.Event]:
@@ -141,6 +199,11 @@ def _presences(world: World, session_id: str) -> list[e.Event]:
     return [fact for fact in told if world.ledger.append(session_subject(session_id), fact)]
 
 
+def wanted_of(world: World, session: Session) -> Wanted:
+    """What is wanted of a session by now."""
+    return wanted(session, world.settings.products, world.settings.mix_lufs)
+
+
 def read_session(world: World, session_id: str, facts: Iterable[e.Event] | None = None) -> Session:
     """A session with all its recordings, as the ledger has them now."""
     own = world.ledger.read(session_subject(session_id)) if facts is None else facts
@@ -148,20 +211,19 @@ def read_session(world: World, session_id: str, facts: Iterable[e.Event] | None 
     return Session.of(session_id, own, {rid: world.ledger.read(recording_subject(rid)) for rid in linked})
 
 
-def _write_manifest(world: World, session_id: str, facts: Iterable[e.Event]) -> str:
-    """Write, ring, then note: a crash between rings twice, never not at all."""
-    session = read_session(world, session_id, facts)
-    body = encoded(manifest(session))
-    key = ids.manifest_key(session_id, digest(body))
-    world.shelf.put(key, body, MANIFEST_TYPE)
+def _write_manifest(world: World, session: Session, left: int) -> str:
+    """Write, ring, then note: a crash between rings twice, never not at all. `left` counts steps to come."""
+    body = encoded(manifest(session, wanted_of(world, session)))
+    key = ids.manifest_key(session.session_id, digest(body))
+    world.shelf.put(key, body, JSON_TYPE)
     made = e.ManifestMade(at=world.now(), key=key, bytes=len(body), complete=session.verdict.complete)
     if not any(fact.identity == made.identity for fact in session.facts):
-        world.bell.ready(_ready(session, key))
-        world.ledger.append(session_subject(session_id), made)
+        world.bell.ready(_ready(session, key, left))
+        world.ledger.append(session_subject(session.session_id), made)
     return key
 
 
-def _ready(session: Session, key: str) -> dict[str, object]:
+def _ready(session: Session, key: str, left: int) -> dict[str, object]:
     """Rings may overtake each other; the one that knows more is the newer."""
     return {
         "sessionId": session.session_id,
@@ -170,6 +232,7 @@ def _ready(session: Session, key: str) -> dict[str, object]:
         "complete": session.verdict.complete,
         "missing": len(session.verdict.missing),
         "known": session.known,
+        "productsPending": left,
     }
 
 

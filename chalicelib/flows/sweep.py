@@ -8,15 +8,17 @@ bucket is to be seen within the three days in which a delivery is looked for.
 | walk       | looks at                | asks                                        | costs            |
 |------------|-------------------------|---------------------------------------------|------------------|
 | deliveries | 10 minutes to 3 days    | a recording's facts, once for all its files | some 3 RCU each  |
-| outputs    | 24 hours to 10 days     | the work item of the key                    | 1 RCU each       |
+| outputs    | 24 hours to 10 days     | the work item they were made under          | 1 RCU each step  |
 
 Facts are asked and not work items, because S3 lists a recording's files one behind the other and one query
 answers for all of them, and because a rejected file has a fact and no output.
 
-Manifests are not made under a lease and are never swept: each is what was told to others at its time.
+Manifests are not made under a lease and are never swept: each is what was told to others at its time. A large
+step's plan lies beside its files and stays too: whoever tries the step again reads it.
 Both walks end with their time and go on there the next day. When all is well nothing is written.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -24,6 +26,7 @@ from itertools import groupby
 from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import Invalid
+from chalicelib.core.order import PLAN
 from chalicelib.core.recording import Recording
 from chalicelib.flows.ingest import MISPLACED
 from chalicelib.flows.reconcile import undelivered
@@ -133,20 +136,40 @@ def _unheard(world: World, owner: str, things: list[Object]) -> Iterator[str]:
 
 def _outputs(world: World) -> Walk:
     began = world.catalog.bookmark("sweep outputs")
-    pieces = ([thing] for thing in world.shelf.under(OUTPUTS, began))
-    return Walk("outputs", pieces, lambda piece: sum(_tidy(world, thing) for thing in piece), began, began)
+    files = (thing for thing in world.shelf.under(OUTPUTS, began) if not thing.key.endswith(f"/{PLAN}"))
+    pieces = (list(things) for _, things in groupby(files, lambda thing: target_of(thing.key)))
+    return Walk("outputs", pieces, lambda piece: _tidy(world, piece), began, began)
 
 
-def _tidy(world: World, thing: Object) -> bool:
-    """Delete an output that was made under a lease and never committed; first nobody may commit it any more.
+def target_of(key: str) -> str:
+    """What a file was made under the lease of: a step's files lie below its target, an index beside its file.
+
+    >>> target_of("sessions/s/sound/0123456789abcdef~1/anna/stem-audio.flac")
+    'sessions/s/sound/0123456789abcdef~1'
+    >>> target_of("sessions/s/anna/audio/index-1-0f.json")
+    'sessions/s/anna/audio/repaired-1-0f.webm'
+    """
+    if step := _OF_A_STEP.match(key):
+        return step[1]
+    if index := _INDEX.fullmatch(key):
+        return f"{index[1]}/repaired-{index[2]}.webm"
+    return key
+
+
+_OF_A_STEP = re.compile(r"(sessions/[^/]+/(?:copies/[^/]+|[a-z]+)/[0-9a-f]{16}(?:~\d+)?)/")
+_INDEX = re.compile(r"(sessions/[^/]+/[^/]+/[^/]+)/index-([^/]+)\.json")
+
+
+def _tidy(world: World, piece: list[Object]) -> int:
+    """Delete files that were made under a lease and never committed; first nobody may commit them any more.
 
     Whoever is late finds the work collected and commits nothing; who tries again makes the next generation
-    of the key, which a deletion that comes late does not touch.
+    of the target, which a deletion that comes late does not touch.
     """
-    now = world.now()
-    if now - thing.modified_at not in ORPHANED_MS or not world.leases.unfinished(thing.key):
-        return False
-    if not world.leases.collect(thing.key, now):
-        return False
-    world.shelf.delete(thing.key)
-    return True
+    now, target = world.now(), target_of(piece[0].key)
+    old = [thing for thing in piece if now - thing.modified_at in ORPHANED_MS]
+    if not old or not world.leases.unfinished(target) or not world.leases.collect(target, now):
+        return 0
+    for thing in old:
+        world.shelf.delete(thing.key)
+    return len(old)

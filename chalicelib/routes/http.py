@@ -84,6 +84,11 @@ def json_body(request: Request, allowed: frozenset[str], ours: Mapping[str, str]
     return told
 
 
+def optional_json_body(request: Request, allowed: frozenset[str]) -> dict[str, Any]:
+    """The same where there need not be a body."""
+    return json_body(request, allowed, {}) if raw_body(request) else {}
+
+
 def required(told: Mapping[str, Any], name: str) -> Any:
     """What a body says under a name that it must have."""
     if name not in told:

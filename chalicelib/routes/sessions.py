@@ -7,6 +7,7 @@ from chalice.app import Blueprint
 from chalicelib import wiring
 from chalicelib.core import ids
 from chalicelib.core.errors import Invalid
+from chalicelib.core.plan import asked
 from chalicelib.core.timeline import DAY_MS
 from chalicelib.flows import review
 from chalicelib.routes import http
@@ -38,7 +39,9 @@ def session(session_id: str) -> dict[str, Any]:
 def finish(session_id: str) -> dict[str, Any]:
     """Build the session's products now, without waiting for the last `stopped`."""
     known = ids.told_id(http.in_path(session_id), "sessionId")
-    return review.finish_session(wiring.world(), known, http.caller(bp.current_request))
+    told = http.optional_json_body(bp.current_request, frozenset({"products"}))
+    products = asked(told.get("products", []))
+    return review.finish_session(wiring.world(), known, products, http.caller(bp.current_request))
 
 
 @bp.route(

@@ -13,7 +13,8 @@ from chalicelib.adapters.eventbridge import EventBridgeBell
 from chalicelib.adapters.sqs import SqsQueue, SqsWork
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.ids import Kind
-from chalicelib.core.plan import Step, step_of
+from chalicelib.core.order import Order, order_of
+from chalicelib.core.step import Output, Piece, Step, Track
 from chalicelib.core.trigger import Appeared, appeared
 from chalicelib.ports import Bell, Work
 from tests.contracts.conftest import BOTH, Aws, Wire
@@ -29,20 +30,20 @@ class Queues:
 
     work: Work
     objects: Callable[[], list[Appeared]]
-    steps: Callable[[], list[Step]]
+    messages: Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture(params=BOTH)
 def queues(request: pytest.FixtureRequest, aws: Aws) -> Queues:
     if request.param == "memory":
         work = MemoryWork(Tape(), BUCKET)
-        return Queues(work, lambda: list(work.objects), lambda: [step_of(told) for told in work.steps])
+        return Queues(work, lambda: list(work.objects), lambda: list(work.steps))
     sqs = aws.client("sqs")
     urls = [sqs.create_queue(QueueName=f"queue-{name}-{id(request)}")["QueueUrl"] for name in ("in", "out")]
     return Queues(
         SqsWork(sqs, BUCKET, *urls),
         lambda: [thing for body in drained(sqs, urls[0]) for thing in appeared(body)],
-        lambda: [step_of(json.loads(body)) for body in drained(sqs, urls[1])],
+        lambda: [json.loads(body) for body in drained(sqs, urls[1])],
     )
 
 
@@ -54,10 +55,15 @@ def drained(sqs: Any, url: str) -> list[str]:
     return bodies
 
 
-def step(number: int) -> Step:
-    """A step of a plan."""
-    names = ("poster", f"rec-{number:032x}", "anna-ä", Kind.VIDEO, "s", f"t{number}", "image/jpeg")
-    return Step(*names, 1, 2, "session", "file.webm")
+def order(number: int) -> dict[str, Any]:
+    """What a message asks for: every other is large and lies elsewhere."""
+    if number % 2:
+        return {"plan": f"sessions/s/sound/{number:016x}/plan.json"}
+    piece = Piece("sessions/s/anna/audio/repaired-1-0.webm", "sessions/s/anna/audio/index-1-0.json", 0, 9)
+    output = Output("stem", "flac", "stem.flac", "anna-ä", Kind.AUDIO)
+    track = Track("anna-ä", Kind.AUDIO, "opus", (piece,))
+    step = Step("sound", "s", f"sessions/s/sound/{number:016x}", 1, 0, 9, (track,), (output,))
+    return Order(step, {piece.source: ("rec-1", "a.webm")}).told()
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 25])
@@ -68,16 +74,23 @@ def test_every_object_arrives_as_the_bucket_would_have_told_it(queues: Queues, c
 
     assert sorted(thing.key for thing in queues.objects()) == sorted(keys)
     assert {thing.bucket for thing in queues.objects()} <= {BUCKET}
-    assert queues.steps() == []
+    assert queues.messages() == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11])
-def test_every_step_arrives(queues: Queues, count: int) -> None:
-    queues.work.make(step(number).told() for number in range(count))
+def test_every_order_arrives(queues: Queues, count: int) -> None:
+    orders = [order(number) for number in range(count)]
 
-    assert sorted(queues.steps(), key=lambda s: s.target) == sorted(
-        (step(number) for number in range(count)), key=lambda s: s.target
-    )
+    queues.work.make(message for message in orders)
+
+    came, sent = (sorted(json.dumps(told) for told in some) for some in (queues.messages(), orders))
+    assert came == sent
+
+
+def test_an_order_is_the_same_after_its_way() -> None:
+    told = order(0)
+
+    assert order_of(json.loads(json.dumps(told))).told() == told
 
 
 def test_a_queue_that_is_down_is_unavailable(aws: Aws) -> None:
@@ -89,7 +102,7 @@ def test_a_queue_that_is_down_is_unavailable(aws: Aws) -> None:
     with pytest.raises(Unavailable, match="queue_unavailable"):
         work.ingest(["a"])
     with pytest.raises(Unavailable, match="queue_unavailable"):
-        work.make([step(1).told()])
+        work.make([order(1)])
 
 
 def test_a_queue_that_does_not_exist_is_unavailable(aws: Aws) -> None:

@@ -6,7 +6,6 @@ from functools import partial
 
 from chalicelib.core import events as e
 from chalicelib.core.ids import Kind
-from chalicelib.core.plan import step_of
 from chalicelib.core.recording import Recording
 from chalicelib.core.work import Busy, GivenUp
 from chalicelib.flows.ingest import ingest
@@ -77,7 +76,7 @@ def until_quiet(world: MemoryWorld) -> None:
         elif world.work.objects:
             _work_off(world, world.work.objects, lambda told: ingest(world, told))
         elif world.work.steps:
-            _work_off(world, world.work.steps, lambda told: render(world, step_of(told)))
+            _work_off(world, world.work.steps, lambda told: render(world, told))
         else:
             return
     raise AssertionError("the world never comes to rest")

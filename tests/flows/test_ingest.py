@@ -10,7 +10,6 @@ from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.ids import Kind
-from chalicelib.core.plan import step_of
 from chalicelib.core.scan import Repaired
 from chalicelib.core.trigger import Appeared
 from chalicelib.core.work import LEASE_MS, Busy
@@ -299,7 +298,7 @@ def test_a_reading_that_breaks_off_leaves_no_output(world: MemoryWorld) -> None:
 def rendered(world: MemoryWorld) -> None:
     """The queue of steps, worked off."""
     while world.work.steps:
-        render(world, step_of(world.work.steps.popleft()))
+        render(world, world.work.steps.popleft())
 
 
 def test_a_picture_gets_its_poster(world: MemoryWorld) -> None:
@@ -320,7 +319,7 @@ def test_a_step_done_twice_is_one_product(world: MemoryWorld) -> None:
     files = dict(world.shelf.files)
     world.pass_time(1000)
 
-    render(world, step_of(step))
+    render(world, step)
 
     assert world.shelf.files == files
     assert facts(world, RID) == ["ArtifactMade", "SegmentStored"]
@@ -341,11 +340,11 @@ def test_a_step_killed_anywhere_is_made_good_by_its_retry(world: MemoryWorld, ef
     [step] = world.work.steps
     world.tape.dies_before = len(world.tape.done) + effects
     with suppress(Died):
-        render(world, step_of(step))
+        render(world, step)
     world.tape.dies_before = None
     world.pass_time(LEASE_MS)
 
-    render(world, step_of(step))
+    render(world, step)
 
     assert only(world, e.ArtifactMade).key in world.shelf.files
 

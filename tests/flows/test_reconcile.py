@@ -11,7 +11,7 @@ from chalicelib.core import ids
 from chalicelib.core.errors import BadGateway, Unavailable
 from chalicelib.core.ids import Kind
 from chalicelib.flows.ingest import ingest
-from chalicelib.flows.reconcile import finish, reconcile
+from chalicelib.flows.reconcile import reconcile
 from chalicelib.flows.record import Wanted, start, stop
 from chalicelib.flows.review import finish_session
 from chalicelib.ports import Accepted, Declined, Listed, Object, Outcome, Unconfirmed, session_subject
@@ -896,26 +896,15 @@ def test_a_reconciler_killed_anywhere_is_made_good_by_the_next(world: MemoryWorl
 
 def test_finishing_makes_what_was_never_made(world: MemoryWorld) -> None:
     clip = FILE.replace("audio", "video")
-    recording_id = begun(world)
+    recording_id = begun(world, Wanted(ROOM, WHO, (Kind.VIDEO,)))
     deliver(world, key_of(recording_id, clip, kind="video"), film(kind="video"))
     ingest(world, world.work.objects.popleft())
     world.work.steps.clear()
     until_quiet(world)
 
-    finish_session(world, SESSION, "app")
+    finish_session(world, SESSION, ("poster",), "app")
     until_quiet(world)
 
     assert "ArtifactMade" in facts(world, recording_id)
     told = world.ledger.read(session_subject(SESSION))
     assert [fact.by for fact in told if isinstance(fact, e.FinishRequested)] == ["app"]
-
-
-def test_finishing_makes_nothing_twice(world: MemoryWorld) -> None:
-    recording_id = begun(world)
-    clip = FILE.replace("audio", "video")
-    deliver(world, key_of(recording_id, clip, kind="video"), film(kind="video"))
-    until_quiet(world)
-
-    finish(world, SESSION)
-
-    assert not world.work.steps

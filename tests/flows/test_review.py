@@ -4,8 +4,9 @@ import pytest
 
 from chalicelib.core import events as e
 from chalicelib.core.errors import NotFound
+from chalicelib.core.ids import Kind
 from chalicelib.flows import review
-from chalicelib.flows.record import start
+from chalicelib.flows.record import Wanted, start
 from chalicelib.ports import Filter
 from tests.builders import RID, ROOM, SESSION, WHO, stopped
 from tests.fakes import MemoryWorld, film
@@ -42,11 +43,11 @@ def test_nobody_ever_spoke_of_it(world: MemoryWorld) -> None:
     with pytest.raises(NotFound, match="session_not_found"):
         review.session(world, SESSION)
     with pytest.raises(NotFound, match="session_not_found"):
-        review.finish_session(world, SESSION, "app")
+        review.finish_session(world, SESSION, (), "app")
 
 
 def test_every_file_of_a_session_has_an_address(world: MemoryWorld) -> None:
-    recording_id = begun(world)
+    recording_id = begun(world, Wanted(ROOM, WHO, (Kind.VIDEO,)))
     deliver(world, key_of(recording_id, FILE.replace("audio", "video"), kind="video"), film(kind="video"))
     until_quiet(world)
 
@@ -82,7 +83,7 @@ def test_finishing_is_a_fact_with_its_author(world: MemoryWorld) -> None:
     deliver(world, key_of(recording_id))
     until_quiet(world)
 
-    assert review.finish_session(world, SESSION, "app")["finishing"]
+    assert review.finish_session(world, SESSION, (), "app")["finishing"]
 
     facts = world.ledger.read(f"session#{SESSION}")
     assert [(type(fact), getattr(fact, "by", None)) for fact in facts] == [(e.FinishRequested, "app")]

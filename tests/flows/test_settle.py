@@ -472,6 +472,7 @@ def test_it_rings_once_for_each_manifest(world: MemoryWorld) -> None:
         "complete": True,
         "missing": 0,
         "known": kept.known,
+        "productsPending": 0,
     }
 
 

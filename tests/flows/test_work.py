@@ -8,13 +8,13 @@ import pytest
 from chalicelib.core import events as e
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.events import Event
-from chalicelib.core.plan import step_of
 from chalicelib.core.scan import NotRecording, Repaired
+from chalicelib.core.step import Made, Step
 from chalicelib.core.trigger import Appeared
 from chalicelib.core.work import LEASE_MS, Busy, GivenUp, Lease, LeaseLost, TryFailed
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.render import render
-from chalicelib.ports import Object, Reading, Writing, recording_subject
+from chalicelib.ports import Object, Reading, Store, Writing, recording_subject
 from tests.builders import RID, SESSION, WHO
 from tests.fakes import Died, MemoryInbox, MemoryLeases, MemoryWorld, ScriptedMedia, film
 from tests.flows.stage import FILE, facts, key_of, known, redrive, until_quiet
@@ -72,11 +72,12 @@ class Failing(ScriptedMedia):
             raise self.faults.pop(0)
         return super().repair(chunks, sink)
 
-    def poster(self, chunks: Iterable[bytes]) -> bytes:
-        """Fails at once."""
+    def make(self, step: Step, store: Store) -> list[Made]:
+        """Fails when half a file is written."""
         if self.faults:
+            store.write("half", "text/plain").body(b"x")
             raise self.faults.pop(0)
-        return super().poster(chunks)
+        return super().make(step, store)
 
 
 def away(world: MemoryWorld, do: Callable[[], object]) -> Callable[[], None]:
@@ -285,34 +286,35 @@ def test_a_step_that_always_fails_is_given_up(world: MemoryWorld) -> None:
     world.media = Failing([ValueError("bad") for _ in range(3)])
     for _ in range(3):
         with pytest.raises(TryFailed):
-            render(world, step_of(step))
+            render(world, step)
 
     with pytest.raises(GivenUp, match="bad"):
-        render(world, step_of(step))
+        render(world, step)
 
     [fact] = known(world, RID).told(e.WorkGivenUp)
-    assert (fact.product, fact.target, fact.key) == ("poster", step["target"], step["source"])
+    [segment] = known(world, RID).told(e.SegmentStored)
+    assert (fact.product, fact.target, fact.key) == ("poster", step["step"]["target"], segment.repaired_key)
     assert (fact.session_id, fact.file) == (SESSION, CLIP.rpartition("/")[2])
+    assert world.shelf.begun == 0
 
 
 def test_a_step_whose_picture_can_not_be_made_is_not_told_by_who_was_away(world: MemoryWorld) -> None:
     ingest(world, Appeared("deliveries", CLIP))
-    [step] = world.work.steps
+    [message] = world.work.steps
 
     class Away(ScriptedMedia):
         """Comes back with bad news when another has made the picture."""
 
-        def poster(self, chunks: Iterable[bytes]) -> bytes:
-            del chunks
+        def make(self, step: Step, store: Store) -> list[Made]:
             world.pass_time(LEASE_MS)
             world.media = ScriptedMedia()
-            render(world, step_of(step))
-            raise NotRecording("undecodable", "no picture")
+            render(world, message)
+            raise NotRecording("undecodable", f"no picture for {step} in {store}")
 
     world.media = Away()
 
     with pytest.raises(LeaseLost):
-        render(world, step_of(step))
+        render(world, message)
 
     assert facts(world, RID) == ["ArtifactMade", "SegmentStored"]
 

@@ -771,8 +771,8 @@ _RECONCILE: list[_Row] = [
     ),
     (
         "a run ends when its time is up",
-        "if not more_time():",
-        "if not more_time:",
+        "if not more_time():\n            break\n",
+        "if not more_time:\n            break\n",
         "flows/reconcile::it_stops_when_its_time_is_up",
     ),
     (
@@ -843,10 +843,10 @@ _RECORDING: list[_Row] = [
 _SETTLE: list[_Row] = [
     (
         "it rings before it notes that it rang",
-        "        world.bell.ready(_ready(session, key))\n"
-        "        world.ledger.append(session_subject(session_id), made)\n",
-        "        world.ledger.append(session_subject(session_id), made)\n"
-        "        world.bell.ready(_ready(session, key))\n",
+        "        world.bell.ready(_ready(session, key, left))\n"
+        "        world.ledger.append(session_subject(session.session_id), made)\n",
+        "        world.ledger.append(session_subject(session.session_id), made)\n"
+        "        world.bell.ready(_ready(session, key, left))\n",
         "flows/settle::a_settler_killed_anywhere_is_made_good_by_its_retry",
     ),
     (
@@ -857,15 +857,15 @@ _SETTLE: list[_Row] = [
     ),
     (
         "the manifest waits for every recording",
-        "told = head.settled or any(isinstance(fact, e.FinishRequested) for fact in facts)",
-        "told = bool(linked)",
+        "    if head.settled or any(isinstance(fact, e.FinishRequested) for fact in facts):",
+        "    if linked:",
         "flows/settle::the_manifest_waits_for_every_recording",
     ),
     (
         "a head claims no news that came while the manifest was written",
-        "        head = session_head(session_id, linked, weight(facts), key)\n",
-        "        head = session_head(session_id, world.catalog.of_session(session_id),"
-        " weight(world.ledger.read(session_subject(session_id))), key)\n",
+        "        head = replace(head, manifest_key=key, known=head.known + weight(stays))\n",
+        "        linked = world.catalog.of_session(head.session_id)\n"
+        "        head = session_head(head.session_id, linked, weight(facts), key)\n",
         "flows/settle::news_that_comes_while_a_manifest_is_written_is_in_the_next",
     ),
     (
@@ -909,7 +909,8 @@ _INGEST: list[_Row] = [
     ),
     (
         "the products are asked for before the fact is written",
-        "    world.work.make(step.told() for step in steps(where.recording_id, [fact]))\n    return fact",
+        "    world.work.make(Order.of(step, [(where.recording_id, fact)]).told() for step in posters([fact]))\n"
+        "    return fact",
         "    return fact",
         "flows/ingest::killed_anywhere_the_retry_gives_the_same_file_and_every_step",
     ),
@@ -1038,14 +1039,14 @@ _DYNAMODB_WORK: list[_Row] = [
 _SWEEP: list[_Row] = [
     (
         "what may be on its way is not swept away",
-        "if now - thing.modified_at not in ORPHANED_MS or not world.leases.unfinished(thing.key):",
-        "if not world.leases.unfinished(thing.key):",
+        "old = [thing for thing in piece if now - thing.modified_at in ORPHANED_MS]",
+        "old = piece",
         "flows/sweep::an_orphan_is_deleted_between_its_first_day_and_its_tenth",
     ),
     (
         "what can still be committed is not deleted",
-        "    if not world.leases.collect(thing.key, now):\n        return False\n",
-        "    world.leases.collect(thing.key, now)\n",
+        "not world.leases.unfinished(target) or not world.leases.collect(target, now):",
+        "not world.leases.unfinished(target) or world.leases.collect(target, now) is None:",
         "flows/sweep::who_commits_while_it_is_swept_keeps_what_they_committed",
     ),
     (

@@ -65,7 +65,7 @@ class Gateway:
         """GET, with a query as it stands in the address."""
         return self("GET", path, query=query, **more)
 
-    def post(self, path: str, body: Any = None, **more: Any) -> Answer:
+    def post(self, path: str, body: Any = b"", **more: Any) -> Answer:
         """POST bytes as they are, and anything else as JSON."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self("POST", path, raw, **more)

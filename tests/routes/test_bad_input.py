@@ -337,6 +337,38 @@ def test_no_query_is_a_fault_of_ours(path: str, query: dict[str, str], api: Gate
     assert api.get(path, urlencode(query)).status in (200, 400, 404)
 
 
+# --- finishing --------------------------------------------------------------------------------------
+
+SOME_PRODUCTS = (
+    "a list of track, av, stem, mix, peaks, poster, sprite, stem:flac, stem:wav, stem:opus, mix:opus, mix:aac"
+)
+NO_PRODUCTS: list[Any] = ["mix", None, 1, True, {}, {"mix": 1}, ["smell"], ["mix", 7], [None], [["mix"]],
+                          ["MIX"], ["stem:mp3"], ["mix:"], [""], ["\ud800"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", NO_PRODUCTS, ids=repr)
+def test_products_that_are_none(odd: Any, api: Gateway, ledger: Ledger) -> None:
+    answer = api.post("/sessions/session-1/finish", {"products": odd})
+
+    assert answer.refusal == (400, "invalid_products", "products")
+    assert answer.told["error"]["expected"] == SOME_PRODUCTS
+    assert not takes("/sessions/{session_id}/finish", {"products": odd})
+    assert ledger.items() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        (b'{"product": ["mix"]}', (400, "unknown_field", "product")),
+        (b"[]", (400, "invalid_body", "body")),
+        (b"not JSON", (400, "invalid_body", "body")),
+        (b"\xff" * 20_000, (413, "body_too_large", None)),
+    ],
+)
+def test_a_body_of_finish_that_is_none(body: bytes, refusal: tuple[Any, ...], api: Gateway) -> None:
+    assert api("POST", "/sessions/session-1/finish", body).refusal == refusal
+
+
 # --- corrections ------------------------------------------------------------------------------------
 
 A_SHIFT = "a whole number of milliseconds from -86400000 to 86400000"

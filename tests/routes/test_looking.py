@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 
 from app import settle
@@ -292,38 +291,41 @@ def test_a_session_is_its_manifest_with_an_address_for_each_artifact(api: Gatewa
         assert parse_qs(address.query)["X-Amz-Expires"] == ["900"]
 
 
-def test_finishing_a_session_is_written_down_and_has_its_products_made(api: Gateway, ledger: Ledger) -> None:
+def test_finishing_a_session_is_written_down_and_tells_what_will_be_made(
+    api: Gateway, ledger: Ledger
+) -> None:
     written(unannounced_id("session-1", "ann", "video"), stored("session-1", kind=Kind.VIDEO))
 
     answers = [api.post("/sessions/session-1/finish", by="other-app") for _ in range(2)]
 
     assert {answer.status for answer in answers} == {202}
-    assert answers[0].told == {"sessionId": "session-1", "finishing": True}
+    told = answers[0].told
+    assert (told["sessionId"], told["finishing"]) == ("session-1", True)
+    assert [(out["product"], out["participantId"], out["kind"]) for out in told["toMake"]] == [
+        ("track", "ann", "video"), ("sprite", "ann", "video"), ("poster", "ann", "video"),
+    ]  # fmt: skip
     finished = [fact for fact in ledger.facts("session#session-1") if fact["type"] == "FinishRequested"]
-    assert {fact["by"] for fact in finished} == {"other-app"}
-    queue = wiring.world().config.render_queue_url
-    messages = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
-    assert all('"product": "poster"' in message["Body"] for message in messages)
+    assert {(fact["by"], *fact.get("products", ())) for fact in finished} == {("other-app",)}
 
 
-def test_a_body_of_finish_is_not_read(api: Gateway) -> None:
+def test_products_are_made_on_request(api: Gateway, ledger: Ledger, configured: Callable[..., None]) -> None:
+    configured(PRODUCTS="peaks")
+    written(unannounced_id("session-1", "ann", "audio"), stored("session-1"))
+
+    told = api.post("/sessions/session-1/finish", {"products": ["mix:aac", "stem:wav"]}).told
+
+    assert {(out["product"], out["form"]) for out in told["toMake"]} == {
+        ("mix", "mp4"), ("stem", "wav"), ("peaks", "json"), ("peaks", "dat"),
+    }  # fmt: skip
+    [asked] = [fact for fact in ledger.facts("session#session-1") if fact["type"] == "FinishRequested"]
+    assert asked["products"] == ["mix:aac", "stem:wav"]
+
+
+def test_finish_needs_no_body(api: Gateway) -> None:
     unannounced("session-1")
 
-    for body in (None, b"", b"{}", b"not JSON", b"\xff" * 20_000):
+    for body in (None, b"", b"{}", b'{"products": []}'):
         assert api("POST", "/sessions/session-1/finish", body).status == 202
-
-
-def test_without_its_queue_a_session_can_not_be_finished(
-    api: Gateway, configured: Callable[..., None], ledger: Ledger
-) -> None:
-    written(unannounced_id("session-1", "ann", "video"), stored("session-1", kind=Kind.VIDEO))
-    queue = wiring.world().config.render_queue_url
-    configured(RENDER_QUEUE_URL=f"{queue}-gone")
-
-    answer = api.post("/sessions/session-1/finish")
-
-    assert answer.refusal == (503, "queue_unavailable", None)
-    assert ledger.facts("session#session-1") == []
 
 
 def test_a_segment_can_be_moved_on_the_clock_as_often_as_one_likes(api: Gateway, ledger: Ledger) -> None:

@@ -8,7 +8,6 @@ import boto3
 from chalice.app import SQSEvent
 
 from chalicelib.core.ids import Kind
-from chalicelib.core.plan import step_of
 from chalicelib.core.trigger import appeared
 from chalicelib.flows.ingest import ingest as ingest_object
 from chalicelib.flows.receive import receive_of_recording
@@ -55,7 +54,7 @@ def ingest(world: AwsWorld, event: dict[str, Any]) -> Any:
 def render(world: AwsWorld, event: dict[str, Any]) -> Any:
     """The function of that name; answers which messages failed."""
     queue = world.queue(world.config.render_queue_url)
-    return each(SQSEvent(event, None), lambda body: render_step(world, step_of(json.loads(body))), queue)
+    return each(SQSEvent(event, None), lambda body: render_step(world, json.loads(body)), queue)
 
 
 def settle(world: AwsWorld, subjects: list[str]) -> Any:
