@@ -25,7 +25,7 @@ NUMBER_OF_KIND = {"video": 1, "audio": 2}
 # second, or with so many bytes.
 _CLUSTER_LEAST_MS, _CLUSTER_MOST_MS, _CLUSTER_BYTES = 1_000, 5_000, 4 << 20
 # As far back as a block can say: a Cluster that begins before its predecessor would look like another clock.
-_CLUSTER_BACK_MS = 32_000
+_CLUSTER_BACK_MS = 1 << 15
 
 # A day of Clusters of a second, and then some: memory does not grow with what a clock is made to show.
 _MOST_CLUSTERS = 100_000

@@ -22,8 +22,12 @@ _DTX_BYTES, _DTX_US = 2, 420_000
 # A packet that comes later than this after all that sounded is preceded by filler. Less is what rounding to
 # milliseconds and a live muxer's jitter make, and nobody hears it: 5 ms are two of Opus's shortest frames.
 LATE_US = 5_000
-# In longer holes a decoder is told silence; in shorter ones nothing, and it lets the sound before ring out.
-_CONCEALED_US = 1_000_000
+# Where so few packets are missing, the one before sounds again: after frames without a byte FFmpeg's decoder
+# needs 100 ms to be as loud as before, after a repeated packet it is at once. In longer holes decoders are
+# told nothing and let the sound before ring out, and in the longest they are told silence.
+_MOST_REPEATED, _CONCEALED_US = 3, 1_000_000
+# No packet of one frame is longer.
+_OPUS_BYTES = 1_275
 _FILLER_US, _SHORTEST_US = 120_000, 2_500
 # What waits until it is known how late it is: so many bytes, with so many for a packet as such.
 _WAITING_BYTES, _PACKET_BYTES = 1 << 20, 256
@@ -183,14 +187,25 @@ class AudioGauge:
 
     def _filler(self, missing_us: int) -> Iterator[Packet]:
         """No more than the clock can go, which is a day: some 720,000 packets, 14 MB."""
-        silent = missing_us > _CONCEALED_US
-        self._filler_us += missing_us
-        for at_us in range(0, missing_us, _FILLER_US):
-            length_us = min(_FILLER_US, missing_us - at_us)
+        fillers = self._again(missing_us) or self._quiet(missing_us)
+        for filler in fillers:
             if self._channels:
-                time = (self._filled_us + at_us) // 1000
-                yield time, _KEY, opus_filler(length_us, self._channels, silent), None
-        self._filled_us += missing_us
+                yield self._filled_us // 1000, _KEY, filler, None
+            self._filler_us += opus_us(filler)
+            self._filled_us += opus_us(filler)
+
+    def _again(self, missing_us: int) -> list[bytes]:
+        """The last packet, as often as it fits; not where it said that silence follows, or is no packet."""
+        length_us = opus_us(self._last)
+        count = (missing_us + length_us // 2) // length_us
+        fits = count <= _MOST_REPEATED and abs(missing_us - count * length_us) < LATE_US
+        sounds = _DTX_BYTES < len(self._last) <= _OPUS_BYTES
+        return [self._last] * count if fits and sounds else []
+
+    def _quiet(self, missing_us: int) -> Iterator[bytes]:
+        silent = missing_us > _CONCEALED_US
+        for at_us in range(0, missing_us, _FILLER_US):
+            yield opus_filler(min(_FILLER_US, missing_us - at_us), self._channels, silent)
 
 
 class VideoGauge:

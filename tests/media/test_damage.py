@@ -376,7 +376,8 @@ def test_flipped_bytes_lead_to_a_readable_file_or_a_refusal(
     except NotRecording:
         return
     again, same = repaired(file)
-    assert again.packets == scan.packets
+    # What was put into holes counts the second time.
+    assert again.packets >= scan.packets
     assert same == file
 
 
