@@ -101,9 +101,28 @@ def heard(source: bytes | str, pitches: Iterable[int], channel: int | None = Non
     return Heard(tones, start, 1000 * count / rate, slip)
 
 
+def levels(source: bytes | str, hz: int, times: Iterable[float]) -> list[float]:
+    """How loud the tones are that begin at these times, in dB."""
+    with _opened(source) as file:
+        rate = file.streams.audio[0].rate
+        sound = np.concatenate([samples for _, samples in _samples(file, None)])
+    found = []
+    for at in times:
+        part = sound[round((at + 10) * rate / 1000) :][: (LENGTH_MS - 20) * rate // 1000]
+        turning = np.exp(-2j * np.pi * hz * np.arange(len(part)) / rate)
+        found.append(20 * float(np.log10(2 * abs(np.dot(part, turning)) / len(part))))
+    return found
+
+
+def peak(source: bytes | str) -> float:
+    """The largest sample."""
+    with _opened(source) as file:
+        return max(float(abs(samples).max()) for _, samples in _samples(file, 0))
+
+
 def _listen(tones: dict[int, list[float]], block: Sound, rate: int, at: float, until: float) -> None:
     """Add the tones that begin in the block's first `until` ms; one that lies across was heard before."""
-    spectrum = np.fft.fft(block)
+    spectrum = _spectrum(block, rate)
     for hz, found in tones.items():
         begun = (at + onset for onset in _onsets(spectrum, rate, hz) if onset < until)
         found += [onset for onset in begun if not found or onset - found[-1] > 2]
@@ -111,19 +130,24 @@ def _listen(tones: dict[int, list[float]], block: Sound, rate: int, at: float, u
 
 def beeps(pcm: Sound, rate: int, hz: int) -> list[float]:
     """When tones of this pitch begin, in milliseconds, to half a millisecond."""
-    return _onsets(np.fft.fft(pcm), rate, hz)
+    return _onsets(_spectrum(pcm, rate), rate, hz)
+
+
+def _spectrum(pcm: Sound, rate: int) -> "np.ndarray[Any, Any]":
+    """Of whole seconds, silence behind: other lengths may take long."""
+    return np.fft.rfft(pcm, -(-len(pcm) // rate) * rate)
 
 
 def _onsets(spectrum: "np.ndarray[Any, Any]", rate: int, hz: int) -> list[float]:
-    seconds = len(spectrum) / rate
-    centre, side = round(hz * seconds), round(_BAND_HZ * seconds)
+    seconds = (2 * len(spectrum) - 2) // rate
+    centre, side = hz * seconds, _BAND_HZ * seconds
     band = spectrum[centre - side : centre + side + 1] * np.hanning(2 * side + 1)
     # As much of a spectrum as makes one value a millisecond, the pitch in its middle.
-    length = max(2 * side + 1, round(seconds * _ENVELOPE_HZ))
+    length = seconds * _ENVELOPE_HZ
     placed = np.zeros(length, complex)
     placed[: side + 1], placed[-side:] = band[side:], band[:side]
-    envelope = 2 * np.abs(np.fft.ifft(placed)) * length / len(spectrum)
-    step = 1000 * seconds / length
+    envelope = 2 * np.abs(np.fft.ifft(placed)) * length / (seconds * rate)
+    step = 1000 / _ENVELOPE_HZ
     loud = envelope > max(_FLOOR, 0.4 * float(envelope.max()))
     edges = np.flatnonzero(np.diff(np.concatenate(([0], loud.astype(np.int8), [0]))))
     found = []
@@ -197,20 +221,21 @@ def _opened(source: bytes | str) -> InputContainer:
 
 def ffmpeg_heard(path: str, hz: int, rate: int = 48_000) -> tuple[list[float], float]:
     """When tones begin and how long it is, of what a plain `ffmpeg -i x out.wav` makes; in milliseconds."""
-    raw = _ffmpeg("-i", path, "-f", "f32le", "-ac", "1", "-ar", str(rate), "-").stdout
+    raw = ffmpeg("-i", path, "-f", "f32le", "-ac", "1", "-ar", str(rate), "-").stdout
     pcm = np.frombuffer(raw, np.float32)
     return beeps(pcm, rate, hz), 1000 * len(pcm) / rate
 
 
 def ffmpeg_seen(path: str) -> list[float]:
     """When it flashes, with the file's own timestamps."""
-    said = _ffmpeg(
+    said = ffmpeg(
         "-copyts", "-i", path, "-an", "-vf", "showinfo", "-fps_mode", "passthrough", "-f", "null", "-"
     )
     shots = re.findall(r"pts_time:(\S+).*?mean:\[(\d+)", said.stderr.decode())
     return flashes((1000 * float(at), float(mean)) for at, mean in shots)
 
 
-def _ffmpeg(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+def ffmpeg(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run the program."""
     command = [get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-threads", "1", *arguments]
     return subprocess.run(command, capture_output=True, check=True)

@@ -14,8 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from chalicelib.core.ids import Kind
-from tests.media.engine import Engine, Shelf
+from tests.media.engine import Engine
 from tests.media.meeting import LENGTH_MS, ZERO_AT, Meeting, hertz, meeting
+from tests.media.shelf import Shelf
 
 PLACES = 10
 # So much is given at once: short files have to be asked for in ranges too.
