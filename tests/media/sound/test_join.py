@@ -1,5 +1,6 @@
 """A mix that was made in slices is the mix that was made at once."""
 
+from array import array
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from chalicelib.media.sound.join import join
 from chalicelib.media.sound.make import sound
 from chalicelib.media.sound.part import Part, read_part
 from tests.media.live import packets_of
-from tests.media.sound.stage import Session, Sound, heard, mix, noise, noted, speech, tone
+from tests.media.sound.stage import Session, Sound, heard, measured, mix, noise, noted, speech, tone
 
 END = 14_321
 SLICES = ((0, 5_000), (5_000, 9_100), (9_100, END))
@@ -24,12 +25,12 @@ def meeting() -> Session:
     return session
 
 
-def in_slices(session: Session, lufs: float | None = None) -> tuple[Made, bytes]:
+def in_slices(session: Session, lufs: float | None = None, form: str = "webm") -> tuple[Made, bytes]:
     parts = []
     for n, span in enumerate(SLICES):
         parts.append(f"parts/{n}.part")
         sound(session.step(span, Output("mix_part", "part", parts[-1])), session.store)
-    step = session.step((0, END), mix(), lufs=lufs)
+    step = session.step((0, END), mix(form), lufs=lufs)
     (made,) = join(replace(step, maker="join", tracks=(), parts=tuple(parts)), session.store)
     return made, session.store.files[made.name]
 
@@ -72,6 +73,18 @@ def test_the_joined_loudness_is_that_of_one_piece() -> None:
     assert (joined.start, joined.end, joined.name) == (0, END, "mix.webm")
 
 
+def test_slices_join_as_aac_and_as_loud_as_wanted() -> None:
+    session = meeting()
+
+    (made, joined), (_, whole) = in_slices(session, -20.0, "mp4"), at_once(session, -20.0)
+
+    played, right = heard(joined), heard(whole)
+    assert played.shape == right.shape == (END * 48, 2)
+    assert noise_db(played, right) < -15
+    assert noted(made)["lufs"] == pytest.approx(-20.0, abs=0.05)
+    assert measured(joined)[0] == pytest.approx(-20.0, abs=0.3)
+
+
 def test_a_slice_makes_nothing_else() -> None:
     session = meeting()
 
@@ -95,8 +108,6 @@ def test_a_part_that_is_cut_off_is_not_joined() -> None:
 
 
 def test_a_part_is_read_as_it_was_written() -> None:
-    from array import array
-
     part = Part(4_800, 0.1 + 0.2, array("f", [0.1, 0.0]))
     packets = [b"a", b"bc" * 200]
 
