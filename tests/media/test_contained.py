@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Buffer, Callable, Iterable, Iterator
+from collections.abc import Buffer, Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -234,21 +234,15 @@ def test_what_the_parent_left_lying_about_is_not_ended_by_the_child() -> None:
 # --- what stays behind ----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def descriptors() -> Iterator[None]:
-    """The same descriptors and children afterwards as before."""
-    before = held()
-    yield
-    assert held() == before
-
-
 def held() -> tuple[list[Path], list[str]]:
+    """This process's descriptors and children."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return sorted(path for path in Path("/proc/self/fd").iterdir() if path.exists()), children
 
 
-@pytest.mark.usefixtures("descriptors")
 def test_hundreds_of_children_leave_nothing_behind() -> None:
+    before = held()
+
     with Contained(lambda: after(leave), MEMORY) as contained:
         for number in range(200):
             with pytest.raises(Died):
@@ -259,11 +253,14 @@ def test_hundreds_of_children_leave_nothing_behind() -> None:
         with Contained(lambda: echo, MEMORY) as contained:
             asked(contained, b"well")
 
+    assert held() == before
 
-@pytest.mark.usefixtures("descriptors")
+
 def test_a_child_that_is_never_asked_is_never_begun() -> None:
-    with Contained(lambda: echo, MEMORY) as contained:
-        contained.close()
+    before = held()
+
+    with Contained(lambda: echo, MEMORY):
+        assert held() == before
 
 
 def test_a_child_dies_with_its_parent() -> None:
