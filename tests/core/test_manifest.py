@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from chalicelib.core import events as e
+from chalicelib.core import plan
 from chalicelib.core.heads import recording_head, session_head
 from chalicelib.core.ids import Kind
 from chalicelib.core.manifest import digest, encoded, manifest
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import Session, weight
+from chalicelib.core.steps import Wanted
 from chalicelib.core.views import event_view, recording_line, recording_view, session_line
 from tests.builders import (
     ASKED,
@@ -35,6 +37,7 @@ from tests.builders import (
     stopped,
     stored,
 )
+from tests.core.stories import HOUR, asked, meeting, recorded, segment
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = Draft202012Validator(json.loads((ROOT / "chalicelib/routes/manifest-2.json").read_text()))
@@ -182,6 +185,183 @@ def test_a_conclusion_changes_no_byte_and_weighs_nothing() -> None:
 
     assert encoded(manifest(concluded)) == encoded(manifest(plain))
     assert concluded.known == plain.known
+
+
+# --- clocks, gaps and products ------------------------------------------------------------------------
+
+AUDIO = Kind.AUDIO
+SOUND = recorded("anna", AUDIO, (0, 9000), (20_000, 90_000))
+PICTURES = recorded("anna", Kind.VIDEO, (0, 90_040))
+USUAL = Wanted(frozenset(plan.NAMES[name] for name in plan.PRODUCTS), -16.0)
+
+
+def read(session: Session, wanted: Wanted = USUAL) -> dict[str, Any]:
+    """A session's manifest, held against the schema."""
+    told: dict[str, Any] = json.loads(encoded(manifest(session, wanted)))
+    SCHEMA.validate(told)
+    return told
+
+
+def products(session: Session) -> list[e.Event]:
+    """All that is planned, made."""
+    return [
+        e.ArtifactMade(
+            at=70, product=output.product, key=f"{step.target}/{output.name}", content_type="audio/webm",
+            bytes=1, participant_id=output.participant_id, kind=output.kind, source=output.source,
+            start=step.zero_at + step.start, end=step.zero_at + step.end, step=step.target,
+            notes=(("integrated_lufs", -16.2), ("codec", "opus")),
+        )
+        for step in plan.planned(session, USUAL)
+        for output in step.outputs
+    ]  # fmt: skip
+
+
+def test_a_manifest_tells_how_far_each_wanted_product_is() -> None:
+    session = meeting(SOUND, PICTURES)
+    copies, _, sound = sorted(plan.pending(session, USUAL), key=lambda step: step.maker)
+    failed = e.ProductFailed(
+        at=9, product="copies", key=copies.target, source="", reason="h264", step=copies.target
+    )
+    given_up = e.WorkGivenUp(
+        at=9, product="sound", target=sound.target, key="", etag="", session_id=SESSION, participant_id=None,
+        kind=None, file="", tries=3, reason="it was killed",
+    )  # fmt: skip
+
+    known = read(meeting(SOUND, PICTURES, own=[failed, given_up]))
+
+    assert known["products"] == [
+        {"product": "av", "state": "failed", "reason": "h264"},
+        {"product": "mix:opus", "state": "failed", "reason": "it was killed"},
+        {"product": "peaks", "state": "failed", "reason": "it was killed"},
+        {"product": "poster", "state": "pending", "reason": None},
+        {"product": "sprite", "state": "failed", "reason": "h264"},
+        {"product": "stem:flac", "state": "failed", "reason": "it was killed"},
+        {"product": "track", "state": "failed", "reason": "h264"},
+    ]
+    odd = {(finding["reason"], finding["detail"]) for finding in known["verdict"]["odd"]}
+    assert odd == {
+        ("product_failed", f"{p['product']}: {p['reason']}") for p in known["products"] if p["reason"]
+    }
+    assert known["verdict"]["complete"]
+
+
+def test_what_was_made_is_told_with_what_was_measured() -> None:
+    session = meeting(SOUND, PICTURES)
+
+    known = read(meeting(SOUND, PICTURES, own=products(session)))
+
+    artifacts = {a["key"].rpartition("/")[2]: a for a in known["artifacts"] if a["product"] != "repaired"}
+    assert set(artifacts) == {
+        "av-vp8.webm", "mix.webm", "peaks-audio.dat", "peaks-audio.json", "poster.jpg",
+        "sprite-video-vp8.vtt", "stem-audio.flac", "track-audio-opus.webm", "track-video-vp8.webm",
+    }  # fmt: skip
+    mix = artifacts["mix.webm"]
+    assert (mix["start"], mix["end"], mix["participantId"], mix["kind"]) == (0, 90_040, None, None)
+    assert mix["details"] == {"integratedLufs": -16.2, "codec": "opus"}
+    assert {product["state"] for product in known["products"]} == {"made"}
+
+
+def test_what_was_made_of_an_older_knowledge_is_told_no_more() -> None:
+    before = products(meeting(SOUND, PICTURES))
+
+    known = read(meeting(SOUND, PICTURES, recorded("bela", AUDIO, (50, 80)), own=before))
+
+    kept = {(a["product"], a["participantId"]) for a in known["artifacts"] if a["product"] != "repaired"}
+    assert kept == {(name, "anna") for name in ("av", "peaks", "poster", "sprite", "stem", "track")}
+    assert {p["product"] for p in known["products"] if p["state"] == "made"} == {"av", "poster", "sprite"}
+
+
+def test_a_part_of_a_mix_is_nobodys_artifact() -> None:
+    long = meeting(*(recorded(f"p{number}", AUDIO, (0, 10 * HOUR)) for number in range(4)))
+    parts = [
+        fact for fact in products(long) if isinstance(fact, e.ArtifactMade) and fact.product == "mix_part"
+    ]
+
+    known = read(replace(long, facts=frozenset(parts)))
+
+    assert len(parts) == 2
+    assert {a["product"] for a in known["artifacts"]} == {"repaired"}
+
+
+def test_a_participant_is_told_with_their_clocks_drift() -> None:
+    fast = [segment("anna", AUDIO, 0, 2 * HOUR + 7200), segment("anna", AUDIO, 2 * HOUR, 3 * HOUR)]
+
+    [anna] = read(meeting([asked("anna", AUDIO), *fast]))["participants"]
+
+    assert anna["drift"] == {
+        "ppm": 1000, "uncertaintyPpm": 20, "evidence": [{"source": "overlap", "count": 1}], "corrected": True,
+        "soundPpm": None,
+    }  # fmt: skip
+    assert [(s["start"], s["end"]) for s in anna["tracks"][0]["segments"]] == [
+        (0, 2 * HOUR),
+        (2 * HOUR, 3 * HOUR - 3596),
+    ]
+
+
+def test_a_participant_is_told_with_how_far_sound_and_picture_are_apart() -> None:
+    [anna, bela] = read(meeting(SOUND, PICTURES, recorded("bela", AUDIO, (0, 9))))["participants"]
+
+    assert anna["avOffset"] == {"ms": 40, "count": 1}
+    assert bela["avOffset"] is None
+
+
+def test_a_segment_of_another_century_is_named_and_has_no_time() -> None:
+    absurd = segment("anna", AUDIO, -9000 * HOUR, -8999 * HOUR)
+    session = meeting([*SOUND, absurd], PICTURES)
+
+    known = read(session)
+
+    assert (known["zeroAt"], known["durationMs"]) == (ZERO, 90_040)
+    [told] = [s for s in known["participants"][0]["tracks"][0]["segments"] if s["file"] == absurd.file]
+    assert (told["state"], told["start"], told["end"]) == ("outside_session", None, None)
+    assert [f["reason"] for f in known["verdict"]["missing"]] == ["outside_session"]
+    heads = [recording_head(recording) for recording in session.recordings]
+    head = session_head(SESSION, heads, 0, "")
+    assert (head.zero_at, head.duration_ms) == (ZERO, 90_040)
+
+
+def test_a_head_of_a_session_that_leaves_a_recording_out_is_not_complete() -> None:
+    lost = recorded("bela", AUDIO, (-9000 * HOUR, -8999 * HOUR))
+    heads = [recording_head(recording) for recording in meeting(SOUND, PICTURES, lost).recordings]
+
+    assert all(head.complete for head in heads)
+    assert session_head(SESSION, heads[:2], 0, "").complete
+    assert not session_head(SESSION, heads, 0, "").complete
+
+
+def test_a_file_inside_the_time_of_another_is_named() -> None:
+    known = read(meeting(SOUND, PICTURES, recorded("anna", AUDIO, (30_000, 40_000))))
+
+    [finding] = known["verdict"]["odd"]
+    assert (finding["reason"], finding["file"]) == ("overlapped", segment("anna", AUDIO, 30_000, 40_000).file)
+
+
+def test_a_correction_shows_in_place_clock_and_poster() -> None:
+    picture = segment("anna", Kind.VIDEO, 0, 90_040)
+    moved = e.SegmentCorrected(at=60, file=picture.file, shift_ms=500, number=1, by="ops")
+    poster = [fact for fact in products(meeting(PICTURES)) if "poster" in str(fact)]
+
+    known = read(meeting(SOUND, [*PICTURES, moved], own=poster))
+
+    [told] = known["participants"][0]["tracks"][1]["segments"]
+    assert (told["start"], told["end"]) == (500, 90_540)
+    assert told["clock"] == {"source": "corrected", "uncertaintyMs": 40, "shiftMs": 500}
+    [shown] = [a for a in known["artifacts"] if a["product"] == "poster"]
+    assert (shown["start"], shown["end"]) == (500, 90_540)
+
+
+def test_a_file_that_can_not_be_used_says_so() -> None:
+    broken = segment("anna", AUDIO, 20_000, 90_000)
+    told = e.SegmentUndecodable(
+        at=60, source=broken.repaired_key, file=broken.file, code="hung", reason="it hung"
+    )
+    picture = segment("anna", AUDIO, 95_000, 96_000, codec="vp8")
+
+    session = meeting([*SOUND, told, picture])
+
+    states = [segment["state"] for segment in read(session)["participants"][0]["tracks"][0]["segments"]]
+    assert states == ["ready", "undecodable", "wrong_media"]
+    assert [s["state"] for s in recording_view(session.recordings[0])["segments"]] == states
 
 
 # --- heads and lines ------------------------------------------------------------------------------
