@@ -3,7 +3,7 @@ byte ranges instead of the file."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from chalicelib.media.codecs import CODECS
@@ -56,7 +56,8 @@ class Index:
 
     def encoded(self) -> bytes:
         """As it is stored; the same index gives the same bytes."""
-        return json.dumps({**asdict(self), "private": self.private.hex()}, separators=(",", ":")).encode()
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps({**told, "private": self.private.hex()}, separators=(",", ":")).encode()
 
     @property
     def track(self) -> Track:

@@ -1,6 +1,8 @@
 """What comes out of a repair, read by FFmpeg's own demuxer."""
 
 import io
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -323,3 +325,14 @@ def peak_of(chunks: Iterable[bytes]) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+def test_what_processes_a_delivery_loads_no_decoder() -> None:
+    asked = (
+        "import sys, chalicelib.flows.ingest, chalicelib.media.repair, chalicelib.wiring; print(*sys.modules)"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True).stdout
+
+    assert "chalicelib.media.repair" in loaded.split()
+    assert not {"av", "numpy", "chalicelib.media.poster"} & set(loaded.split())
