@@ -76,11 +76,11 @@ _ENCODERS = {
             "profile": "baseline",
             "x264-params": "sps-id=31:repeat-headers=1:crf=20",
         },
-        frames=40,
+        frames=10,
     ),
 }
 
-# Frames a second, as H.264 says it of itself; FFmpeg believes it.
+# Frames a second, as H.264 says it of itself; FFmpeg goes by that.
 RATE = 60
 
 
