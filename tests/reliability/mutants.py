@@ -909,8 +909,8 @@ _INGEST: list[_Row] = [
     ),
     (
         "the products are asked for before the fact is written",
-        "    world.work.make(Order.of(step, [(where.recording_id, fact)]).told() for step in posters([fact]))\n"
-        "    return fact",
+        "    world.work.make(Order.of(step, [(where.recording_id, fact)]).told()"
+        " for step in posters([fact]))\n    return fact",
         "    return fact",
         "flows/ingest::killed_anywhere_the_retry_gives_the_same_file_and_every_step",
     ),
@@ -1172,12 +1172,6 @@ _MATROSKA: list[_Row] = [
 ]
 
 _POSTER: list[_Row] = [
-    (
-        "a poster is looked for in a file's beginning",
-        "yield chunk[:left]",
-        "yield chunk",
-        "media/poster::nothing_behind_the_last_allowed_byte_is_looked_at",
-    ),
     (
         "of a video without a picture only a few frames are tried",
         "islice(frames, _TRIES)",

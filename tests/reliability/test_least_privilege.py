@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,11 @@ from chalicelib.config import REQUIRED
 from chalicelib.core import ids
 from chalicelib.core.events import RecordingRequested
 from chalicelib.core.ids import Kind
+from chalicelib.core.order import Order
 from chalicelib.core.plan import REPAIRED
 from chalicelib.core.recording import Recording
+from chalicelib.core.step import Output, Piece, Step, Track
+from chalicelib.flows.reconcile import STEP_MS
 from chalicelib.flows.settle import settle_recording
 from chalicelib.ports import recording_subject
 from chalicelib.routes.authorizer import authorize
@@ -337,12 +340,24 @@ def _leased(stage: Stage, meanwhile: Callable[[], None], key: str) -> None:
 
 
 def _renders(stage: Stage) -> None:
-    """The steps that ingest queued, once more, one for which somebody is at work, and one that is none."""
+    """The steps that ingest queued, once more; one that is none; and one that breaks off in a large file."""
     (first, *_) = steps = stage.waiting("RenderQueue")
     stage.queued("render", functions.render, *steps, first)
     stage.queued("render", functions.render, "{}", received=3)
-    gone = json.loads(first) | {"source": "sessions/gone.webm", "target": "sessions/gone.jpg"}
-    stage.queued("render", functions.render, json.dumps(gone))
+    stage.queued("render", functions.render, json.dumps(_broken(stage)))
+
+
+def _broken(stage: Stage) -> dict[str, Any]:
+    """A copy of the longest file, and of one behind it that is gone."""
+    things = stage.s3.list_objects_v2(Bucket="OutputBucket", Prefix="sessions/")["Contents"]
+    long = max(things, key=lambda thing: int(thing["Size"]))["Key"]
+    index, end = ids.index_key(long), 18_000
+    pieces = (Piece(long, index, 0, end), Piece("sessions/gone.webm", index, end, 2 * end))
+    output = Output("track", "webm", "track-audio-opus.webm", WHO, Kind.AUDIO)
+    track = Track(WHO, Kind.AUDIO, "opus", pieces)
+    target = "sessions/s/copies/ann/0123456789abcdef"
+    step = Step("copies", SESSION, target, 0, 0, 2 * end, (track,), (output,))
+    return Order(step, {}).told()
 
 
 def _settles(stage: Stage) -> None:
@@ -365,7 +380,8 @@ def _news(subject: str) -> dict[str, Any]:
 
 
 def _reconciles(stage: Stage) -> None:
-    """A start that nobody confirmed, an object that nobody heard of, and an end that is overdue."""
+    """A start that nobody confirmed, an object that nobody heard of, an end that is overdue, and steps that
+    were queued long ago."""
     world = wiring.world()
     for number in range(2):
         asked = RecordingRequested(
@@ -380,6 +396,9 @@ def _reconciles(stage: Stage) -> None:
         settle_recording(world, recording_id)
         if number:
             stage.delivered(f"rec/{recording_id}/{SESSION}/bob{number}/audio/x_1750000000000.webm", FILM)
+    making = world.catalog.making(SESSION)
+    assert making is not None
+    world.catalog.keep_making(replace(making, queued_at=making.queued_at - STEP_MS))
     with stage.function("reconcile"):
         functions.reconcile(TICK, Context())
 
