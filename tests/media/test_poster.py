@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from chalicelib.core.ids import Kind
 from chalicelib.core.scan import NotRecording
 from chalicelib.core.step import Made, Output, Piece, Step, Track
-from chalicelib.media.poster import make_poster, poster
+from chalicelib.media.poster import make_poster
 from tests.media.live import (
     OPUS,
     VP8,
@@ -134,9 +134,3 @@ def test_h264_too_large_to_decode_is_refused_by_its_decoder(store: Store) -> Non
 
     with pytest.raises(NotRecording, match="undecodable"):
         made(store, live(codec, [replace(key, data=lengths(key.data))]))
-
-
-def test_nothing_behind_the_last_allowed_byte_is_looked_at() -> None:
-    assert poster([live(VP8, video(60))]).width == 320
-    with pytest.raises(NotRecording, match="undecodable"):
-        poster([live(VP8, video(60))], max_bytes=500)
