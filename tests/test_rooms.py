@@ -50,6 +50,7 @@ ROOMS: dict[str, tuple[list[str], list[str], set[str]]] = {
     "chalicelib/media/decoding.py": (["media", "core"], ["av", "av.*", "numpy"], OUTSIDE),
     "chalicelib/media/jpeg.py": ([], ["av", "av.*"], OUTSIDE),
     "chalicelib/media/sprite.py": (["media", "core"], ["numpy"], OUTSIDE),
+    "chalicelib/media/sound/*": (["media", "core"], ["av", "av.*", "numpy", "numpy.*"], OUTSIDE - {"io"}),
     "chalicelib/media/*": (["media", "core"], [], OUTSIDE - {"io"}),
     "chalicelib/routes/*": (
         ["routes", "flows", "wiring", "ports", "core"], ["chalice.app"], {"os", "subprocess", "time"}
@@ -63,7 +64,7 @@ ROOMS: dict[str, tuple[list[str], list[str], set[str]]] = {
 AT_MOST = 400  # lines
 # What is one thing and reads as one; it may not grow either.
 LARGER = {
-    "chalicelib/core/events.py": 480,  # every fact there is
+    "chalicelib/core/events.py": 520,  # every fact there is
     "chalicelib/ports.py": 505,  # every port there is
     "chalicelib/media/matroska.py": 570,  # the reading of one format
 }
@@ -119,6 +120,9 @@ FORBIDDEN = [
     ("chalicelib/adapters/s3.py", "chalicelib.config"),
     ("chalicelib/media/repair.py", "chalicelib.ports"),
     ("chalicelib/media/repair.py", "av"),
+    ("chalicelib/media/poster.py", "av"),
+    ("chalicelib/media/copies.py", "av"),
+    ("chalicelib/media/contained.py", "chalicelib.core.scan"),
     ("chalicelib/routes/webhooks.py", "chalicelib.adapters.videosdk.post"),
     ("chalicelib/routes/webhooks.py", "boto3"),
     ("chalicelib/ports.py", "chalicelib.flows"),

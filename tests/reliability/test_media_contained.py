@@ -4,9 +4,11 @@ Files are tried in a process of their own, which may die of it, as production's 
 one, for decoding is contained by the product itself.
 """
 
+import ast
 import ctypes
 import os
 import random
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,7 +21,7 @@ from chalicelib.media.codecs import opus_us
 from chalicelib.media.decoding import Decoding
 from tests.media.live import OPUS, VP8, Codec, codec_of, el, head, live, num, repaired
 from tests.reliability.bombs import BOMBS, GOOD
-from tests.reliability.contained import Cell, Ending
+from tests.reliability.contained import ROOT, Cell, Ending
 from tests.tally import Tally
 
 MEMORY_MB = 512
@@ -182,6 +184,26 @@ def _decoded(decoding: Decoding, codec: Codec, frames: list[bytes], chance: rand
     samples = decoding.sound(channels, "k", bent(codec.private, chance), channels, frames, False)
     due = (sum(map(opus_us, frames)) * 48 // 1000, channels)
     return "" if samples.shape == due else f"{samples.shape} instead of {due}"
+
+
+def test_nothing_is_decoded_but_in_the_child() -> None:
+    """Encoders may run anywhere: they see only what is ours."""
+    media = [path for path in (ROOT / "chalicelib" / "media").rglob("*.py") if path.name != "decoding.py"]
+
+    assert len(media) > 10
+    assert [(path.name, told) for path in media for told in reading(ast.parse(path.read_text()))] == []
+    assert len(list(reading(ast.parse((ROOT / "chalicelib/media/decoding.py").read_text())))) == 2
+
+
+def reading(module: ast.Module) -> Iterator[str]:
+    """Where FFmpeg is told to decode or to open a file: neither `create` nor `open` says that it writes."""
+    calls = (node for node in ast.walk(module) if isinstance(node, ast.Call))
+    for call in calls:
+        told = ast.unparse(call)
+        if re.match(r"(av\.open|av\.CodecContext\.create|\w*CodecContext\.create)\(", told):
+            mode = call.args[1] if len(call.args) > 1 else None
+            if not (isinstance(mode, ast.Constant) and mode.value == "w"):
+                yield told
 
 
 def test_the_cell_holds_and_tells_what_happened() -> None:
