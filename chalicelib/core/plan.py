@@ -6,35 +6,27 @@ and is not made again though other outputs of its step are. A step's target is a
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from chalicelib.core import events as e
-from chalicelib.core import step as work
 from chalicelib.core.errors import Invalid
-from chalicelib.core.events import ArtifactMade, Event, ProductFailed, SegmentStored, WorkGivenUp
-from chalicelib.core.ids import Kind, Place, artifact_key
 from chalicelib.core.session import Session
-from chalicelib.core.step import Output
+from chalicelib.core.step import Output, Step
 from chalicelib.core.steps import PART, Wanted, all_steps, file_of, needed, posters, targeted
 
-__all__ = ["Wanted", "posters"]
+__all__ = ["Wanted", "posters"]  # for those who plan, with what is here
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a product is called, how it is kept, and for which kinds it is made."""
+    """How a product is called and kept; another version gives other keys."""
 
     product: str
     version: str
     extension: str
-    content_type: str
-    kinds: frozenset[Kind]
 
 
-REPAIRED = Recipe("repaired", "2", "webm", "video/webm", frozenset(Kind))
-OF_A_SEGMENT = (Recipe("poster", "1", "jpg", "image/jpeg", frozenset({Kind.VIDEO, Kind.SCREEN_VIDEO})),)
-
+REPAIRED = Recipe("repaired", "2", "webm")
 
 # What can be asked for, as product and form; a name without a form means its first.
 FORMS = {
@@ -78,20 +70,20 @@ def wanted(session: Session, usual: Iterable[str], lufs: float | None = None) ->
     return Wanted(frozenset(NAMES[name] for name in names if name in NAMES), lufs)
 
 
-def planned(session: Session, wanted: Wanted) -> list[work.Step]:
+def planned(session: Session, wanted: Wanted) -> list[Step]:
     """All steps, whether made or not. What joins the slices of a long session is among them once all of
     these are made."""
     return [step for step in all_steps(session, wanted, _Done.of(session).made) if not _waits(step)]
 
 
-def pending(session: Session, wanted: Wanted) -> list[work.Step]:
+def pending(session: Session, wanted: Wanted) -> list[Step]:
     """What is left to do now: of each step what is not made, unless that failed or was given up."""
     done = _Done.of(session)
     left = (done.left(step) for step in planned(session, wanted))
     return [step for step in left if step is not None and step.target not in done.failed]
 
 
-def _waits(step: work.Step) -> bool:
+def _waits(step: Step) -> bool:
     """Whether what a step joins is not made yet."""
     return step.maker == "join" and not step.parts
 
@@ -111,7 +103,7 @@ class _Done:
             made.setdefault((fact.product, fact.source), []).append(fact.key)
         return cls(made, frozenset(fact.step for fact in session.made), dict(_failures(session)))
 
-    def left(self, step: work.Step) -> work.Step | None:
+    def left(self, step: Step) -> Step | None:
         """What of a step is not made yet: the same step while nothing is, None when all is."""
         if step.target in self.steps:
             return None
@@ -169,7 +161,7 @@ def sources(session: Session, lufs: float | None = None) -> frozenset[tuple[str,
     return frozenset((output.product, output.source) for step in every for output in step.outputs)
 
 
-def _state(product: str, form: str, steps: list[work.Step], done: _Done) -> State:
+def _state(product: str, form: str, steps: list[Step], done: _Done) -> State:
     mine = [step for step in steps if any(_serves(output, product, form) for output in step.outputs)]
     left = [
         rest
@@ -189,76 +181,3 @@ def _serves(output: Output, product: str, form: str) -> bool:
     if output.product == PART:
         return product == "mix"
     return output.product == product and (product not in ("stem", "mix") or output.form == file_of(form))
-
-
-# --- until `flows/render.py` runs the steps above ---------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Make `target` out of `source`, both keys in the output bucket, for the delivered `file`.
-
-    `start` and `end` are epoch.
-    """
-
-    product: str
-    recording_id: str
-    participant_id: str
-    kind: Kind
-    source: str
-    target: str
-    content_type: str
-    start: int
-    end: int
-    session_id: str
-    file: str
-
-    def told(self) -> dict[str, Any]:
-        """As it travels through the queue."""
-        return asdict(self)
-
-
-def step_of(told: dict[str, Any]) -> Step:
-    """The step that `Step.told` gave."""
-    return Step(**{**told, "kind": Kind(told["kind"])})
-
-
-def steps(recording_id: str, facts: Iterable[Event]) -> list[Step]:
-    """What is still to be made of a recording's segments, by the facts known of it."""
-    told = list(facts)
-    settled = {fact.key for fact in told if isinstance(fact, ArtifactMade | ProductFailed)}
-    settled |= {fact.target for fact in told if isinstance(fact, WorkGivenUp)}  # until it is redriven
-    wanted = (
-        _old_step(recording_id, segment, recipe)
-        for segment in told
-        if isinstance(segment, SegmentStored)
-        for recipe in OF_A_SEGMENT
-        if segment.kind in recipe.kinds
-    )
-    return sorted((step for step in wanted if step.target not in settled), key=lambda step: step.target)
-
-
-def _old_step(recording_id: str, segment: SegmentStored, recipe: Recipe) -> Step:
-    where = Place(
-        recording_id=recording_id,
-        announced=True,
-        session_id=segment.session_id,
-        participant_id=segment.participant_id,
-        kind=segment.kind,
-        file=segment.file,
-        stamp_at=segment.start_at,
-    )
-    digest = segment.repaired_key.rpartition("-")[2].partition(".")[0]
-    return Step(
-        product=recipe.product,
-        recording_id=recording_id,
-        participant_id=segment.participant_id,
-        kind=segment.kind,
-        source=segment.repaired_key,
-        target=artifact_key(where, f"{recipe.product}{recipe.version}", digest, recipe.extension),
-        content_type=recipe.content_type,
-        start=segment.start_at,
-        end=segment.start_at + segment.duration_ms,
-        session_id=segment.session_id,
-        file=segment.file,
-    )

@@ -89,7 +89,7 @@ def test_the_api_is_called_with_curl(stage: Stage, environ: dict[str, str]) -> N
     said = run("\n".join(CALLING).replace("613731342f27f56e4fc4b6d0", session_id), environ)
 
     assert said.count('"recordingId"') >= 4
-    assert '"manifestVersion": 1' in said or "session_not_found" in said
+    assert '"manifestVersion": 2' in said or "session_not_found" in said
     assert '"phase": "starting"' in said
     assert stage.waiting("deadLetterQueue") == 0
     meeting.end()
