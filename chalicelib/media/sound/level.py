@@ -154,15 +154,29 @@ _TAPS, _TIMES = 24, 4
 _AROUND = _TAPS // 2
 
 
-def _between() -> Array:
-    """The filter for the three places between two samples: a sinc under a Kaiser window."""
+def _between() -> tuple[Array, float]:
+    """The filter for the three places between two samples, a sinc under a Kaiser window, and its reach.
+
+    What it says is no farther from a straight line between two samples than its reach times the largest
+    second difference around: the rest of the filter, summed twice, is a filter of those.
+    """
     place = np.arange(_TAPS)[:, None] - (_AROUND - 1) - np.arange(1, _TIMES) / _TIMES
     window = np.i0(7.0 * np.sqrt(np.maximum(0, 1 - (place / _AROUND) ** 2))) / np.i0(7.0)
     taps = np.sinc(place) * window
-    return np.asarray((taps / taps.sum(axis=0)).astype(np.float32))
+    taps /= taps.sum(axis=0)
+    # A straight line stays one.
+    off = (taps * place).sum(axis=0)
+    taps[_AROUND - 1 : _AROUND + 1] += np.array([off, -off])
+    straight = np.zeros_like(taps)
+    straight[_AROUND - 1], straight[_AROUND] = (
+        1 - np.arange(1, _TIMES) / _TIMES,
+        np.arange(1, _TIMES) / _TIMES,
+    )
+    bends = np.cumsum(np.cumsum(taps - straight, axis=0), axis=0)
+    return taps.astype(np.float32), float(np.abs(bends).sum(axis=0).max())
 
 
-_BETWEEN = _between()
+_BETWEEN, _REACH = _between()
 # No true peak is higher than the samples around by more than this.
 _MOST = float(np.abs(_BETWEEN).sum(axis=0).max())
 # The same for all places of 48 samples with their neighbours at once.
@@ -174,8 +188,9 @@ _AT_ONCE = 512
 
 
 def may_exceed(samples: Array, floor: float) -> bool:
-    """Whether a true peak of it can be over `floor`."""
-    return max(float(samples.max()), -float(samples.min())) * _MOST > floor
+    """Whether a true peak of it, as (channels, samples), can be over `floor`."""
+    bends = np.abs(np.diff(samples, 2)).max(initial=0.0)
+    return float(np.abs(samples).max() + _REACH * bends) > floor
 
 
 def true_peaks(samples: Array, floor: float) -> Array:
@@ -184,14 +199,18 @@ def true_peaks(samples: Array, floor: float) -> Array:
     What lies between the samples is looked at only where it may be over `floor`.
     """
     sampled = np.abs(samples).reshape(-1, PIECE).max(axis=1)
-    around = np.maximum(np.maximum(sampled[:-2], sampled[2:]), sampled[1:-1])
     peaks = sampled[1:-1].copy()
-    hot = np.flatnonzero(around * _MOST > floor)
+    hot = np.flatnonzero(_around(sampled) * _MOST > floor)
     rows = sliding_window_view(samples, _WIDE)[PIECE - _AROUND + 1 :: PIECE]
     for at in range(0, len(hot), _AT_ONCE):
         chosen = hot[at : at + _AT_ONCE]
         peaks[chosen] = np.maximum(peaks[chosen], np.abs(rows[chosen] @ _ALL_BETWEEN).max(axis=1))
     return peaks
+
+
+def _around(found: Array) -> Array:
+    """Of each but the first and the last the largest of it and its neighbours."""
+    return np.maximum(np.maximum(found[:-2], found[2:]), found[1:-1])
 
 
 class TruePeak:
@@ -208,8 +227,8 @@ class TruePeak:
 
     def add(self, samples: Array) -> None:
         """Samples of -1 to 1, as (samples, channels). What is no whole 10 ms is followed by silence."""
-        short = -len(samples) % self._COARSE
-        held = np.concatenate((as_wide(self._before, samples), np.pad(samples, ((0, short), (0, 0)))))
+        after = np.zeros((-len(samples) % self._COARSE, samples.shape[1]), np.float32)
+        held = np.concatenate((as_wide(self._before, samples), samples, after))
         self._before = held[-2 * self._COARSE :]
         for channel in np.ascontiguousarray(held.T):
             self._look(channel)
@@ -218,16 +237,19 @@ class TruePeak:
         """At all but the first and the last 10 ms."""
         sampled = np.abs(samples).reshape(-1, self._COARSE).max(axis=1)
         self.value = max(self.value, float(sampled.max()))
-        around = np.maximum(np.maximum(sampled[:-2], sampled[2:]), sampled[1:-1])
-        order = np.argsort(-around, kind="stable")
-        blocks = sliding_window_view(samples, self._COARSE + _TAPS - 1)[
-            self._COARSE - _AROUND + 1 :: self._COARSE
-        ]
+        around = _around(sampled)
+        hot = np.flatnonzero(around * _MOST > self.value)
+        blocks = sliding_window_view(samples, self._COARSE + _TAPS - 1)
+        near = blocks[self._COARSE - _AROUND + 1 :: self._COARSE][hot]
+        reach = _REACH * np.abs(np.diff(near, 2)).max(axis=1, initial=0.0)
+        most = around[hot] + reach
+        order = np.argsort(-most, kind="stable")
         for at in range(0, len(order), self._CHOSEN):
-            if around[order[at]] * _MOST <= self.value:
+            chosen = order[at : at + self._CHOSEN]
+            if most[chosen[0]] <= self.value:
                 return
-            near = sliding_window_view(blocks[order[at : at + self._CHOSEN]], _WIDE, axis=1)[:, ::PIECE]
-            rows = near[np.abs(near).max(axis=2) * _MOST > self.value]
+            rows = sliding_window_view(near[chosen], _WIDE, axis=1)[:, ::PIECE]
+            rows = rows[np.abs(rows).max(axis=2) + reach[chosen, None] > self.value]
             self.value = max(self.value, float(np.abs(rows @ _ALL_BETWEEN).max(initial=0.0)))
 
     def finish(self) -> None:

@@ -46,9 +46,9 @@ class Limiter:
     def _gains(self, window: Array, following: Array) -> Array | None:
         """A gain for each sample; None when all of them are 1."""
         wanted = (_AHEAD + 1) * PIECE
-        after = following[:wanted]
-        after = np.pad(after, ((0, wanted - len(after)), (0, 0)))
-        parts = (as_wide(self._before, window), window, as_wide(after, window))
+        after = as_wide(following[:wanted], window)
+        silence = np.zeros((wanted - len(after), window.shape[1]), np.float32)
+        parts = (as_wide(self._before, window), window, after, silence)
         held = np.ascontiguousarray(np.concatenate(parts).T)
         if self._gain_db == 0.0 and not may_exceed(held, self._ceiling):
             return None

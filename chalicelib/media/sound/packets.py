@@ -17,9 +17,9 @@ def samples_in(packet: bytes) -> int:
 
 def is_silence(packet: bytes) -> bool:
     """Whether there is nothing to hear in it: DTX, or what holes were filled with."""
-    code = packet[0] & 3
+    size, code = len(packet), packet[0] & 3
     if code != _MANY:
-        return len(packet) <= _SILENT_BYTES[code]
-    if len(packet) < 2 or packet[1] & _PADDED:
-        return len(packet) < 2
-    return len(packet) <= 2 + (3 if packet[1] & _VBR else 2) * (packet[1] & _COUNT)
+        return size <= _SILENT_BYTES[code]
+    if size < 2 or packet[1] & _PADDED:
+        return size < 2
+    return size <= 2 + (3 if packet[1] & _VBR else 2) * (packet[1] & _COUNT)

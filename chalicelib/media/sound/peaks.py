@@ -27,7 +27,9 @@ class Peaks:
         """What is heard next."""
         mono = samples[:, 0] if samples.shape[1] == 1 else _mean(samples)
         short = -len(mono) % SAMPLES_PER_PIXEL
-        rows = np.pad(mono, (0, short), "edge").reshape(-1, SAMPLES_PER_PIXEL)
+        if short:
+            mono = np.pad(mono, (0, short), "edge")
+        rows = mono.reshape(-1, SAMPLES_PER_PIXEL)
         pairs = np.stack((rows.min(axis=1), rows.max(axis=1)), axis=1)
         self._pairs += _towards_zero(pairs, 8).astype(np.int8).tobytes()
 

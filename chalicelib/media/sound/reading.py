@@ -24,20 +24,23 @@ class Reading:
     packets: Iterator[tuple[int, bytes]]
 
 
-def read_from(store: Store, piece: Piece, media_ms: int) -> Reading:
-    """Begin to read a piece a little before this time of its file, or at its beginning."""
-    recording = Recording(_chunks(store, piece, media_ms))
+def read(store: Store, piece: Piece, start: int, end: int) -> Reading:
+    """Begin to read the packets of a piece whose first samples lie in [start, end) of its file."""
+    recording = Recording(_chunks(store, piece, start // RATE_KHZ))
     track = recording.open()
     delay = track.delay_ns * RATE_KHZ // 1_000_000
     channels = track.private[9] if len(track.private) > 9 else track.channels
-    return Reading(track.private, 2 if channels > 1 else 1, _packets(recording, delay))
+    return Reading(track.private, 2 if channels > 1 else 1, _packets(recording, delay, start, end))
 
 
-def _packets(recording: Recording, delay: int) -> Iterator[tuple[int, bytes]]:
+def _packets(recording: Recording, delay: int, start: int, end: int) -> Iterator[tuple[int, bytes]]:
     # FFmpeg and Chromium go by the file's CodecDelay; a pre-skip that stands alone only mutes what it skips.
     for time, _, frame, _ in recording.packets():
-        if not is_silence(frame):
-            yield (recording.first_ms + time) * RATE_KHZ - delay, frame
+        at = (recording.first_ms + time) * RATE_KHZ - delay
+        if at >= end:
+            return
+        if at >= start and not is_silence(frame):
+            yield at, frame
 
 
 def _chunks(store: Store, piece: Piece, media_ms: int) -> Iterable[bytes]:

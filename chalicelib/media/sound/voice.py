@@ -14,7 +14,7 @@ import numpy as np
 
 from chalicelib.core.step import Piece, Track
 from chalicelib.media.sound.packets import RATE_KHZ, samples_in
-from chalicelib.media.sound.reading import Reading, read_from
+from chalicelib.media.sound.reading import read
 from chalicelib.media.store import Store
 
 type Samples = np.ndarray[tuple[int, int], np.dtype[np.int16]]
@@ -27,7 +27,7 @@ _OFF = RATE_KHZ // 4
 # So much is decoded at a time.
 _BATCH = 4_000 * RATE_KHZ
 # What a decoder needs to hear before it sounds right (RFC 7845, 4.6).
-_PRE_ROLL_MS = 80
+_PRE_ROLL = 80 * RATE_KHZ
 _FADE = 120
 _RISING = (np.arange(_FADE, dtype=np.float32) / _FADE)[:, None]
 _NOTHING: Samples = np.zeros((0, 1), np.int16)
@@ -54,11 +54,6 @@ class _Stretch:
     samples: int = 0
     off: int = 0
     packets: list[bytes] = field(default_factory=list)
-
-    def add(self, media: int, packet: bytes) -> None:
-        self.off += media - (self.media + self.samples)
-        self.samples += samples_in(packet)
-        self.packets.append(packet)
 
     @property
     def end(self) -> int:
@@ -122,11 +117,10 @@ class Voice:
         if start >= end:
             return
         clock = _Clock(piece)
-        from_ms = clock.media(start) // RATE_KHZ - _PRE_ROLL_MS
-        reading = read_from(self._store, piece, from_ms)
-        heard = self._heard(reading, from_ms * RATE_KHZ, clock.media(end))
+        before = clock.media(start) - _PRE_ROLL
+        reading = read(self._store, piece, before, clock.media(end))
         fresh = True
-        for stretch, last in _stretches(heard, clock):
+        for stretch, last in _stretches(reading.packets, clock):
             decoded = self._decoder.sound(
                 self._number, piece.source, reading.private, reading.channels, stretch.packets, fresh
             )
@@ -135,14 +129,6 @@ class Voice:
             cut = _cut(fitted, stretch.at, start, end, stretch.new, last)
             if cut is not None:
                 yield cut
-
-    @staticmethod
-    def _heard(reading: Reading, first: int, end: int) -> Iterator[tuple[int, bytes]]:
-        for media, packet in reading.packets:
-            if media >= end:
-                return
-            if media >= first:
-                yield media, packet
 
 
 class _Clock:
@@ -163,18 +149,23 @@ class _Clock:
 def _stretches(packets: Iterator[tuple[int, bytes]], clock: _Clock) -> Iterator[tuple[_Stretch, bool]]:
     """Some seconds of packets at a time, and whether they are the last before a break."""
     held: _Stretch | None = None
+    end = 0
     for media, packet in packets:
-        if held is not None and abs(media - held.end) > _BREAK:
+        if held is not None and abs(media - end) > _BREAK:
             yield held, True
             held = None
-        if held is not None and held.samples >= _BATCH:
-            yield held, False
-            # `_length` looked at `off` in the same way.
-            end = held.end + _correction(held)
-            held = _Stretch(end, held.at + _length(held, clock), new=False)
         if held is None:
-            held = _Stretch(media, clock.session(media))
-        held.add(media, packet)
+            held, end = _Stretch(media, clock.session(media)), media
+        elif held.samples >= _BATCH:
+            yield held, False
+            end += _correction(held)
+            held = _Stretch(end, held.at + _length(held, clock), new=False)
+        # In line, for there are many.
+        held.off += media - end
+        held.packets.append(packet)
+        samples = samples_in(packet)
+        held.samples += samples
+        end += samples
     if held is not None:
         yield held, True
 
