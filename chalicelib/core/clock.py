@@ -44,7 +44,7 @@ class Placed:
 
 def placed(segments: Iterable[SegmentStored], shifts: Mapping[str, int]) -> list[Placed]:
     """A recording's segments, in the order of the clock. `shifts` are corrections by hand, by file."""
-    known = sorted(segments, key=lambda segment: (_stamp_at(segment), segment.file))
+    known = sorted(segments, key=lambda segment: (stamp_at(segment), segment.file))
     stamped = [segment for segment in known if segment.clock == "stamp"]
     runs_on = _runs_on(stamped)
     first = stamped[0] if stamped else None
@@ -71,7 +71,7 @@ def _shifted(place: Placed, shift_ms: int) -> Placed:
     )
 
 
-def _stamp_at(segment: SegmentStored) -> int:
+def stamp_at(segment: SegmentStored) -> int:
     """What the file's name says: the fact's start has the first packet's timestamp added."""
     counted = segment.clock == "stamp" and segment.first_ms < DAY_MS
     return segment.start_at - segment.first_ms if counted else segment.start_at
@@ -79,16 +79,16 @@ def _stamp_at(segment: SegmentStored) -> int:
 
 def _alone(segment: SegmentStored) -> int:
     """A start for which there is only this file's word, and the bucket's."""
-    late = _stamp_at(segment) != segment.start_at and segment.first_ms >= LATE_MS
+    late = stamp_at(segment) != segment.start_at and segment.first_ms >= LATE_MS
     came_at = segment.modified_at + UPLOADED_MS
     return (
-        _stamp_at(segment) if late and segment.start_at + segment.duration_ms > came_at else segment.start_at
+        stamp_at(segment) if late and segment.start_at + segment.duration_ms > came_at else segment.start_at
     )
 
 
 def _running(segment: SegmentStored, *, begins: bool) -> Placed:
     """The first file's clock may begin with it, and its first packet be late."""
-    start_at = _stamp_at(segment)
+    start_at = stamp_at(segment)
     if begins and segment.first_ms < LATE_MS:
         start_at += segment.first_ms
     return Placed(segment, start_at, segment.clock, segment.uncertainty_ms, runs_on=True)
@@ -98,10 +98,10 @@ def _runs_on(stamped: list[SegmentStored]) -> bool:
     """Whether most files that lie far enough apart agree with the middle one on when their clock began."""
     if len(stamped) < 2:
         return False
-    origins = {segment.file: _stamp_at(segment) - segment.first_ms for segment in stamped}
+    origins = {segment.file: stamp_at(segment) - segment.first_ms for segment in stamped}
     origin = median_low(origins.values())
     middle = next(segment for segment in stamped if origins[segment.file] == origin)
-    apart = [(abs(_stamp_at(other) - _stamp_at(middle)), other) for other in stamped]
+    apart = [(abs(stamp_at(other) - stamp_at(middle)), other) for other in stamped]
     far = [(distance, other) for distance, other in apart if distance >= APART_MS]
     agreeing = [
         distance

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from chalicelib.core import events as e
-from chalicelib.core.clock import Placed
+from chalicelib.core.clock import Placed, stamp_at
 from chalicelib.core.recording import Recording
 from chalicelib.core.timeline import CLOCKS
 
@@ -98,7 +98,8 @@ def _running_clock(stamped: list[Placed]) -> Iterator[Evidence]:
     running = [place for place in stamped if place.runs_on]
     if len(running) < 2:
         return
-    elapsed = [float(place.start_at - running[0].start_at) for place in running]
+    # Stamps and not starts: what the first packets are late by is about the same in all files.
+    elapsed = [float(stamp_at(place.segment) + place.shift_ms - running[0].start_at) for place in running]
     media = [float(place.segment.first_ms - running[0].segment.first_ms) for place in running]
     x, y, n = sum(elapsed) / len(running), sum(media) / len(running), len(running)
     spread = sum((value - x) ** 2 for value in elapsed)

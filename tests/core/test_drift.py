@@ -84,6 +84,15 @@ def test_only_what_is_sure_and_can_be_noticed_is_corrected(
     assert told.applied == (told.ppm if expected else 0)
 
 
+def test_first_packets_that_are_late_everywhere_are_no_drift() -> None:
+    late = [
+        replace(segment("anna", Kind.AUDIO, at, at + MINUTE), first_ms=at + 900, start_at=ZERO + 2 * at + 900)
+        for at in (0, HOUR, 2 * HOUR)
+    ]
+
+    assert found(*late).ppm == 0
+
+
 def test_files_that_begin_anew_say_nothing_of_drift() -> None:
     told = found(segment("anna", Kind.AUDIO, 0, MINUTE), segment("anna", Kind.AUDIO, HOUR, HOUR + MINUTE))
 

@@ -37,7 +37,7 @@ from tests.builders import (
     stopped,
     stored,
 )
-from tests.core.stories import HOUR, asked, meeting, recorded, segment
+from tests.core.stories import HOUR, asked, meeting, recorded, segment, stay
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = Draft202012Validator(json.loads((ROOT / "chalicelib/routes/manifest-2.json").read_text()))
@@ -169,26 +169,6 @@ def test_the_same_knowledge_gives_the_same_bytes_whenever_it_came(chance: random
     assert body == encoded(manifest(Session.of(SESSION, OWN, MEETING)))
 
 
-def test_other_knowledge_gives_another_digest() -> None:
-    less = {**MEETING, VIDEO: MEETING[VIDEO][:-1]}
-
-    bodies = [encoded(manifest(Session.of(SESSION, OWN, known))) for known in (MEETING, less)]
-
-    assert len({digest(body) for body in bodies}) == 2
-
-
-def test_a_conclusion_changes_no_byte_and_weighs_nothing() -> None:
-    reached = e.VerdictReached(at=50, complete=True, digest="d")
-    made = e.ManifestMade(at=51, key="k", bytes=1, complete=True)
-    concluded = Session.of(SESSION, [*OWN, made], {**MEETING, RID: [*MEETING[RID], reached]})
-    plain = Session.of(SESSION, OWN, MEETING)
-
-    assert encoded(manifest(concluded)) == encoded(manifest(plain))
-    assert concluded.known == plain.known
-
-
-# --- clocks, gaps and products ------------------------------------------------------------------------
-
 AUDIO = Kind.AUDIO
 SOUND = recorded("anna", AUDIO, (0, 9000), (20_000, 90_000))
 PICTURES = recorded("anna", Kind.VIDEO, (0, 90_040))
@@ -214,6 +194,54 @@ def products(session: Session) -> list[e.Event]:
         for step in plan.planned(session, USUAL)
         for output in step.outputs
     ]  # fmt: skip
+
+
+@given(st.permutations(range(16)))
+def test_nothing_that_was_concluded_depends_on_the_order_of_hearing(order: list[int]) -> None:
+    picture, sound = segment("anna", Kind.VIDEO, 0, 90_040), segment("anna", AUDIO, 0, 9000)
+    facts: dict[str, list[e.Event]] = {
+        "own": [*products(meeting(SOUND, PICTURES))[:4], stay("anna", 0, 95_000), stay("anna", 0, None)],
+        "sound": SOUND,
+        "picture": [
+            *PICTURES,
+            e.SegmentCorrected(at=1, file=picture.file, shift_ms=40, number=1, by="ops"),
+            e.SegmentCorrected(at=1, file=picture.file, shift_ms=60, number=1, by="ops"),
+            e.SegmentUndecodable(
+                at=1, source=sound.repaired_key, file=sound.file, code="hung", reason="it hung"
+            ),
+        ],
+    }
+
+    def known(at: list[int]) -> bytes:
+        ages = iter(at)
+        heard = {
+            name: [replace(fact, at=next(ages)) for fact in (told if at[0] % 2 else told[::-1])]
+            for name, told in facts.items()
+        }
+        return encoded(manifest(meeting(heard["sound"], heard["picture"], own=heard["own"]), USUAL))
+
+    assert known(order) == known(list(range(16)))
+
+
+def test_other_knowledge_gives_another_digest() -> None:
+    less = {**MEETING, VIDEO: MEETING[VIDEO][:-1]}
+
+    bodies = [encoded(manifest(Session.of(SESSION, OWN, known))) for known in (MEETING, less)]
+
+    assert len({digest(body) for body in bodies}) == 2
+
+
+def test_a_conclusion_changes_no_byte_and_weighs_nothing() -> None:
+    reached = e.VerdictReached(at=50, complete=True, digest="d")
+    made = e.ManifestMade(at=51, key="k", bytes=1, complete=True)
+    concluded = Session.of(SESSION, [*OWN, made], {**MEETING, RID: [*MEETING[RID], reached]})
+    plain = Session.of(SESSION, OWN, MEETING)
+
+    assert encoded(manifest(concluded)) == encoded(manifest(plain))
+    assert concluded.known == plain.known
+
+
+# --- clocks, gaps and products ------------------------------------------------------------------------
 
 
 def test_a_manifest_tells_how_far_each_wanted_product_is() -> None:
