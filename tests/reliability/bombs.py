@@ -25,7 +25,7 @@ from tests.media.live import (
 MB = 1 << 20
 CLUSTER = bytes.fromhex("1f43b675")
 SEGMENT = bytes.fromhex("18538067") + UNKNOWN
-TONE = opus(20)[0].data
+TONE, PICTURE = opus(20)[0].data, video(1)[0].data
 GOOD = cluster(0, simple_block(opus(20)[0], 0))
 
 
@@ -84,6 +84,15 @@ def _sizes(count: int) -> Iterator[bytes]:
         yield _block(_key(16 + number % 1000, 16), at=min(number, 32_767))
 
 
+def _large_pictures(count: int) -> Iterator[bytes]:
+    """Key frames of a kilobyte that do decode, to 12 MB each."""
+    frame = bytearray(PICTURE)
+    frame[6:10] = (3840).to_bytes(2, "little") + (2160).to_bytes(2, "little")
+    yield head(VP8)
+    for number in range(count):
+        yield cluster(1000 * number, simple_block(Sent(0, True, bytes(frame)), 0))
+
+
 def _endless_group(children: int) -> bytes:
     return el("a0", el("a1", b"\x81\0\0\0", TONE), b"\xec\x80" * children)
 
@@ -126,6 +135,7 @@ BOMBS: dict[str, Callable[[], Iterator[bytes]]] = {
     "ten thousand pictures of 16,383 x 16,383": lambda: _many(
         _ON_VIDEO, _block(_key(16_383, 16_383)), 10_000
     ),
+    "a picture of 3840 x 2160 in a kilobyte, each second": lambda: _large_pictures(60),
     "a VP9 picture of 65,536 x 65,536": lambda: iter([live(VP9, [Sent(0, True, _vp9_key())])]),
     "a header of 65,535 x 65,535": lambda: iter(
         [live(replace(VP8, width=65_535, height=65_535), video(5))]
