@@ -1,4 +1,7 @@
-"""AAC in MP4, written forward: FFmpeg's muxer goes back to the file's first bytes only, which are kept."""
+"""AAC in MP4, written forward: FFmpeg's muxer goes back to the first bytes and in the index at the end only.
+
+Those are kept until they are done; the index takes some megabytes for hours.
+"""
 
 import io
 from fractions import Fraction
@@ -16,6 +19,7 @@ _RATE, _BIT_RATE = 48_000, 128_000
 _AT_ONCE = 10 * 1_024
 # The muxer writes the size of all the media into the head when it is done.
 _KEPT = 4_096
+_NEVER = 1 << 62
 
 
 class Mp4:
@@ -45,17 +49,20 @@ class Mp4:
     def finish(self) -> None:
         """End the file."""
         self._file.mux(self._stream.encode(None))
+        self._ahead.hold()
         self._file.close()
         self._ahead.finish()
 
 
 class _Ahead(io.RawIOBase):
-    """A file to write whose first bytes alone may be written again."""
+    """A file to write. Its first bytes may be written again, and its end once it is held."""
 
     def __init__(self, writing: Writing) -> None:
         self._writing = writing
-        self._front = bytearray()
+        self._front, self._end = bytearray(), bytearray()
         self._at = self._size = 0
+        # From where on all is kept.
+        self._held = _NEVER
 
     def writable(self) -> bool:
         return True
@@ -71,18 +78,31 @@ class _Ahead(io.RawIOBase):
         return self._at
 
     def write(self, data: Any) -> int:
-        given = bytes(data)
-        kept = given[: max(0, _KEPT - self._at)]
-        self._front[self._at : self._at + len(kept)] = kept
-        rest = given[len(kept) :]
-        if rest:
-            if self._at + len(kept) != max(self._size, _KEPT):
-                raise io.UnsupportedOperation("only the head may be written again")
+        given, at = bytes(data), self._at
+        kept = given[: max(0, _KEPT - at)]
+        _put(self._front, at, kept)
+        at, rest = at + len(kept), given[len(kept) :]
+        if at >= self._held:
+            _put(self._end, at - self._held, rest)
+        elif rest:
+            if at != max(self._size, _KEPT):
+                raise io.UnsupportedOperation("what is written is gone")
             self._writing.body(rest)
         self._at += len(given)
         self._size = max(self._size, self._at)
         return len(given)
 
+    def hold(self) -> None:
+        """Keep all that follows."""
+        self._held = max(self._size, _KEPT)
+
     def finish(self) -> None:
-        """The head, as it was left."""
+        """End the file."""
+        self._writing.body(bytes(self._end))
         self._writing.front(bytes(self._front))
+
+
+def _put(held: bytearray, at: int, data: bytes) -> None:
+    """Write over what is held, or right behind it."""
+    if data:
+        held[at : at + len(data)] = data

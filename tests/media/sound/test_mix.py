@@ -6,13 +6,16 @@ import pytest
 from chalicelib.core.step import Made
 from chalicelib.media.sound.make import sound
 from chalicelib.media.sound.mix import HEADROOM_DB, gain_of
+from chalicelib.media.sound.mp4 import Mp4
 from tests.media.live import packets_of
 from tests.media.sound.stage import (
+    MemoryStore,
     Session,
     Sound,
     heard,
     measured,
     mix,
+    noise,
     noted,
     onset,
     silence,
@@ -124,6 +127,20 @@ def test_the_gain_is_what_is_missing_and_the_peak_allows(
     lufs: float | None, peak: float, wanted: float | None, gain: int
 ) -> None:
     assert gain_of(lufs, peak, wanted) == pytest.approx(gain, abs=1)
+
+
+def test_a_long_mp4_is_whole() -> None:
+    """Its index is larger than FFmpeg's buffer."""
+    store = MemoryStore()
+    writing = store.write("long.mp4", "audio/mp4")
+    file, minute = Mp4(writing), noise(60)[:, None]
+
+    for _ in range(3):
+        file.write(minute)
+    file.finish()
+
+    assert len(store.files["long.mp4"]) == writing.size
+    assert len(heard(store.files["long.mp4"], channels=1)) == 3 * len(minute)
 
 
 def test_a_silent_session_has_a_silent_mix() -> None:
