@@ -66,6 +66,10 @@ class Decoding:
         return self
 
     def __exit__(self, _: type | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the decoders. The next call would begin others."""
         self._child.close()
 
     def sound(

@@ -58,7 +58,7 @@ class Sprite:
         return self
 
     def __exit__(self, _: type | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        self._decoding.__exit__(None, None, None)
+        self._decoding.close()
 
     def wants(self, time_ms: int) -> bool:
         """Whether a picture of that time is of use."""
@@ -77,7 +77,7 @@ class Sprite:
 
     def finish(self) -> list[Made]:
         """Write what is left, and the index of all."""
-        self._decoding.__exit__(None, None, None)
+        self._decoding.close()
         left = len(self._shown) % _CELLS
         if left:
             self._write_sheet(left)
