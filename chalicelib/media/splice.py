@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from operator import attrgetter
 
 from chalicelib.core.step import Track
@@ -192,10 +193,11 @@ def _filler(channels: int, silent: bool, lasts_us: int) -> list[Cluster]:
 
 # How often black is said again, and how often from anew.
 _BLACK_MS, _BLACK_KEY_MS = 1_000, 10_000
-# What a file says of how long a picture is shown that does not say so itself. FFmpeg takes it for the
-# distance of all, which it would else guess from the first: from black it guesses one a second. It is finer
-# than any camera's, or two pictures, one a little late and one a little early, would be taken for one.
-_FRAME_NS = 1_000_000_000 // RATE
+# By a file's first seconds FFmpeg guesses the rate of all its pictures. Where they are black they are said
+# again quickly, or it would be one a second; and more finely than a camera does, or two of its pictures, one
+# a little late and one a little early, would be taken for one.
+_GUESSED_BY_MS = 5_000
+_PACE = tuple(frame * 1000 // RATE for frame in range(4 * RATE))
 
 
 class Pictures(_Spliced):
@@ -203,8 +205,8 @@ class Pictures(_Spliced):
 
     def __init__(self, store: Store, track: Track, start: int, end: int) -> None:
         super().__init__(store, track, start, end)
-        described = self.first.track
-        self.described = replace(described, frame_ns=described.frame_ns or _FRAME_NS)
+        # Where a file says how long its pictures last, Media Source drops what follows a longer one.
+        self.described = replace(self.first.track, frame_ns=0)
         self._mixed = len({reading.index.private for reading in self._readings}) > 1
 
     def __iter__(self) -> Iterator[Cluster]:
@@ -260,7 +262,8 @@ class Pictures(_Spliced):
         if last is not None:
             yield from [last] if black is not None or hole <= 0 else _held(last, until)
         if black is not None:
-            yield from (replace(part, time=shown + part.time) for part in _black(black, hole))
+            pace = _PACE if last is None and hole >= _GUESSED_BY_MS else ()
+            yield from (replace(part, time=shown + part.time) for part in _black(black, hole, pace))
         elif last is None and hole > 0 and following is not None:
             # A player begins with a picture or stalls: there the first one is shown early.
             frame = next(packet[2] for packet in packets_in(following.data) if packet[1])
@@ -316,18 +319,19 @@ def _held(cluster: Cluster, until: int) -> Iterator[Cluster]:
         keys = ()
 
 
-def _black(black: Blank, lasts: int) -> Iterator[Cluster]:
+def _black(black: Blank, lasts: int, pace: tuple[int, ...]) -> Iterator[Cluster]:
     for at in range(0, lasts, _BLACK_KEY_MS):
-        for part in _black_until(black, min(_BLACK_KEY_MS, lasts - at)):
+        for part in _black_until(black, min(_BLACK_KEY_MS, lasts - at), () if at else pace):
             yield replace(part, time=at + part.time)
 
 
 @lru_cache(maxsize=16)
-def _black_until(black: Blank, lasts: int) -> tuple[Cluster, ...]:
+def _black_until(black: Blank, lasts: int, pace: tuple[int, ...]) -> tuple[Cluster, ...]:
     """Black from one key frame to the next, or to its end."""
+    times = sorted({*pace, *range(0, lasts, _BLACK_MS)})
     packets: list[Packet] = [
-        (at, KEY * (at == 0), black[at // _BLACK_MS], Extras(min(_BLACK_MS, lasts - at), None, None))
-        for at in range(0, lasts, _BLACK_MS)
+        (time, KEY * (time == 0), black[place], Extras(until - time, None, None))
+        for place, (time, until) in enumerate(pairwise([*times, lasts]))
     ]
     return tuple(packed("video", packets))
 

@@ -297,6 +297,29 @@ def test_holes_in_a_video_are_black(name: str) -> None:
     assert dict(made.notes) == {"codec": name, "filled_ms": 26_000, "pieces": 2}
 
 
+@pytest.mark.parametrize("hole", [1_000, 3_000, 5_000, 20_000])
+@pytest.mark.parametrize("name", CODECS)
+def test_ffmpeg_does_not_take_black_for_a_picture_a_second(name: str, hole: int) -> None:
+    memory, (codec, packets) = Memory(), codec_of(name)
+    lasts = memory.put("a", codec, [*packets, *shifted(packets, 2_000), *shifted(packets, 4_000)])
+
+    _, file = spliced(memory, Kind.VIDEO, name, [piece("a", hole, hole + lasts)], hole + lasts)
+
+    with opened(file) as read:
+        assert 24 <= (read.streams.video[0].guessed_rate or 0) <= 61
+
+
+def test_how_long_pictures_last_is_not_said_of_all() -> None:
+    # Media Source throws away what follows a picture that was twice as long as that.
+    memory = Memory()
+    entry = track_entry(VP8, el("23e383", num(33_333_333)))
+    memory.keep("a", head(VP8, tracks=el("1654ae6b", entry)) + b"".join(clusters(video(60))))
+
+    _, file = spliced(memory, Kind.VIDEO, "vp8", [piece("a", 0, 2_000)], 2_000)
+
+    assert bytes.fromhex("23e383") not in file[:1_000]
+
+
 @pytest.mark.parametrize("name", CODECS)
 def test_each_packet_comes_out_bit_for_bit(name: str) -> None:
     _, packets = codec_of(name)
