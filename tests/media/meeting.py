@@ -456,7 +456,14 @@ _VIDEO: dict[str, tuple[str, bytes, dict[str, str]]] = {
     "h264": (
         "libx264",
         b"V_MPEG4/ISO/AVC",
-        {"b": "400k", "preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1"},
+        # Sizes change inside a file, so each key frame says its own.
+        {
+            "b": "400k",
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "forced-idr": "1",
+            "x264-params": "repeat-headers=1",
+        },
     ),
     "av1": ("libsvtav1", b"V_AV1", {"crf": "45", "preset": "11", "svtav1-params": "lp=1:pred-struct=1"}),
 }

@@ -1,7 +1,7 @@
 """Everything that is made of a meeting, held against the meeting's markers."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from tests.media.meeting import ZERO_AT, Meeting
 from tests.media.shelf import Shelf
 
 ALONE = ("track", "av", "stem")
+_SEEN = ("track", "av")
 SOUND_OF = {Kind.VIDEO: Kind.AUDIO, Kind.SCREEN_VIDEO: Kind.SCREEN_AUDIO}
 
 # How far a marker may be off, in milliseconds, and a file's sound from the session's length.
@@ -26,6 +27,13 @@ class Production:
     meeting: Meeting
     engine: Engine
     products: list[Product]
+    _seen: dict[str, Seen] = field(default_factory=dict)
+
+    def seen(self, product: Product) -> Seen:
+        """A file's pictures; looked at once."""
+        if product.path not in self._seen:
+            self._seen[product.path] = seen(product.path)
+        return self._seen[product.path]
 
     @cached_property
     def zero(self) -> int:
@@ -71,9 +79,9 @@ def faults(made: Production, stem_ms: float = STEM_MS) -> list[str]:
 
 def _wrong(made: Production, product: Product, stem_ms: float) -> Iterator[str]:
     output = product.output
-    pictures = output.kind if output.kind in SOUND_OF else None
+    pictures = output.kind if output.kind in SOUND_OF and output.product in _SEEN else None
     sounds = _sounds(made, product)
-    sight = seen(product.path) if pictures else None
+    sight = made.seen(product) if pictures else None
     pitches = {hz: at for kind in sounds for hz, at in made.expected(output.participant_id, kind).items()}
     sound = heard(product.path, [hz for hz in pitches if hz]) if sounds else None
     if pictures and sight:
@@ -92,7 +100,7 @@ def _sounds(made: Production, product: Product) -> list[Kind]:
             return [kind for kind in SOUND_OF.values() if made.expected(None, kind)]
         case "av", Kind.VIDEO | Kind.SCREEN_VIDEO as picture:
             return [SOUND_OF[picture]]
-        case _, Kind.AUDIO | Kind.SCREEN_AUDIO as kind:
+        case "track" | "stem", Kind.AUDIO | Kind.SCREEN_AUDIO as kind:
             return [kind]
     return []
 
