@@ -6,11 +6,12 @@ from functools import partial
 
 from chalicelib.core.step import Made, Note, Output, Step, Track
 from chalicelib.media.decoding import Decoding
+from chalicelib.media.sound.flac import Frames
 from chalicelib.media.sound.level import Array
 from chalicelib.media.sound.mix import Mix, MixMp4, MixPart, MixWebm, gain_of, notes_of, summed
 from chalicelib.media.sound.packets import RATE_KHZ
 from chalicelib.media.sound.peaks import Peaks
-from chalicelib.media.sound.stem import STEMS, Flac, OpusStem, Wav
+from chalicelib.media.sound.stem import Stem, begun
 from chalicelib.media.sound.strip import Strip
 from chalicelib.media.sound.voice import Decoder, Voice
 from chalicelib.media.store import Store, Writing
@@ -47,7 +48,7 @@ class _Desk:
     """All voices of a step, and all that is being written of them."""
 
     def __init__(self, step: Step, store: Store, decoder: Decoder, stack: ExitStack) -> None:
-        self._step, self._store, self._stack = step, store, stack
+        self._step, self._store, self._stack, self._frames = step, store, stack, Frames()
         self._writings: dict[Output, Writing] = {}
         self._notes: dict[Output, tuple[Note, ...]] = {}
         parts = [output for output in step.outputs if output.product == "mix_part"]
@@ -105,8 +106,8 @@ class _Desk:
         begin = [partial(self._stem, output) for output in stems]
         return Strip(voice, begin, peaks, measured=bool(stems or peaks))
 
-    def _stem(self, output: Output, channels: int) -> Flac | Wav | OpusStem:
-        return STEMS[output.form](self._begun(output), channels)
+    def _stem(self, output: Output, channels: int) -> Stem:
+        return begun(output.form, self._begun(output), channels, self._frames)
 
     def _mixed(self, output: Output) -> MixWebm | MixMp4 | MixPart:
         writing = self._begun(output)

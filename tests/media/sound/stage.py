@@ -206,10 +206,10 @@ def noted(made: Made) -> dict[str, Any]:
 # --- what is heard of what was made ---
 
 
-def heard(file: bytes, *arguments: str, channels: int = 2) -> Sound:
-    """A file as the ffmpeg program plays it, as (samples, channels)."""
-    wanted = (*arguments, "-f", "f32le", "-ac", str(channels), "-ar", str(RATE), "-")
-    return np.frombuffer(_ffmpeg(file, *wanted).stdout, np.float32).reshape(-1, channels)
+def heard(file: bytes, channels: int = 2, before: Iterable[str] = ()) -> Sound:
+    """A file as the ffmpeg program plays it, as (samples, channels); `before` is what it is told of it."""
+    wanted = ("-f", "f32le", "-ac", str(channels), "-ar", str(RATE), "-")
+    return np.frombuffer(_ffmpeg(file, *wanted, before=before).stdout, np.float32).reshape(-1, channels)
 
 
 def measured(file: bytes) -> tuple[float, float]:
@@ -221,11 +221,12 @@ def measured(file: bytes) -> tuple[float, float]:
     return float(found[1]), float(found[2])
 
 
-def _ffmpeg(file: bytes, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+def _ffmpeg(file: bytes, *arguments: str, before: Iterable[str] = ()) -> "subprocess.CompletedProcess[bytes]":
     with NamedTemporaryFile() as kept:
         kept.write(file)
         kept.flush()
-        command = [get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-threads", "1", "-i", kept.name, *arguments]
+        program = get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-threads", "1"
+        command = [*program, *before, "-i", kept.name, *arguments]
         return subprocess.run(command, capture_output=True, check=True)
 
 
