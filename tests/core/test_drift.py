@@ -130,6 +130,19 @@ def test_the_lists_end_is_weak_evidence_that_other_evidence_outweighs() -> None:
     assert not by_list.corrected
     assert found(lone, listed(0, 10 * HOUR + 2500, [lone.file])).ppm is None
     assert found(lone, replace(listed(0, 10 * HOUR, [lone.file]), early=True)).ppm is None
+    assert found(replace(lone, tail_lost=True), listed(0, 10 * HOUR, [lone.file])).ppm is None
+
+
+def test_recordings_that_disagree_are_not_believed() -> None:
+    one, other = (
+        Recording.of(RID, [asked("anna", Kind.AUDIO), *running(ppm, HOURLY, lasts=HOUR)]) for ppm in (0, 3000)
+    )
+
+    told = drift([one, other])
+
+    assert told.uncertainty_ppm is not None
+    assert told.uncertainty_ppm > 1000
+    assert not told.corrected
 
 
 def test_the_sounds_samples_are_held_against_its_own_timestamps() -> None:
@@ -139,6 +152,8 @@ def test_the_sounds_samples_are_held_against_its_own_timestamps() -> None:
 
     assert told.sound_ppm == 100
     assert found(segment("anna", Kind.AUDIO, 0, HOUR)).sound_ppm is None
+    short = replace(segment("anna", Kind.AUDIO, 0, 50), sounded_us=60_000, spanned_us=50_000)
+    assert found(short).sound_ppm is None
 
 
 @given(st.integers(0, 10**9), st.integers(-5000, 5000))

@@ -156,6 +156,8 @@ GAPS: list[Reason] = [
      [(20, 80, "off"), (90, 95, "off"), (95, 100, "away")]),
     ("a file was lost, and then she left", WITH_B, [stay("anna", -5, 60), stay("anna", 70, 200)],
      [(20, 50, "off"), (50, 60, "lost"), (60, 70, "away"), (70, 80, "lost"), (90, 100, "off")]),
+    ("a file was lost while the list has her away", WITH_B, [stay("anna", -5, 40), stay("anna", 70, 200)],
+     [(20, 40, "off"), (40, 50, "away"), (50, 80, "lost"), (90, 100, "off")]),
     ("nobody else's stay says anything", LISTED, [stay("bela", 0, 10)], [(20, 80, "off"), (90, 100, "off")]),
 ]  # fmt: skip
 
@@ -191,6 +193,16 @@ def test_a_refused_recording_explains_nothing() -> None:
     assert [(g.start, g.end, g.reason) for g in track(meeting(refused, HERE)).gaps] == [
         (0, 100, "not_recorded")
     ]
+
+
+def test_a_session_ends_after_a_day_and_so_do_its_pieces() -> None:
+    laid = track(
+        meeting(
+            [asked("anna", AUDIO), segment("anna", AUDIO, 0, 10)], recorded("anna", AUDIO, (20, 30 * HOUR))
+        )
+    )
+
+    assert pieces(laid) == [(0, 10), (20, 24 * HOUR)]
 
 
 def test_a_session_of_nothing_has_no_tracks() -> None:

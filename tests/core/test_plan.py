@@ -206,6 +206,17 @@ def test_a_change_changes_only_what_depends_on_it(
     assert kept == {"anna", "linus.x"} - copies
 
 
+def test_the_same_meeting_at_another_time_has_other_keys() -> None:
+    def at(start: int) -> set[str]:
+        told = [
+            segment("anna", AUDIO, start, start + 10, repaired_key="repaired-1.webm"),
+            asked("anna", AUDIO),
+        ]
+        return {output.source for step in plan.planned(meeting(told), wish("mix")) for output in step.outputs}
+
+    assert at(0) != at(1000)
+
+
 START = st.integers(1, 80)
 
 
@@ -227,6 +238,8 @@ def test_another_recipe_and_another_loudness_give_other_keys(monkeypatch: pytest
     loud = {step.maker: step.target for step in plan.planned(MEETING, replace(USUAL, lufs=-16.0))}
 
     assert {maker for maker in usual if usual[maker] != loud[maker]} == {"sound"}
+    sound = [whose(plan.planned(MEETING, replace(USUAL, lufs=lufs)), "sound") for lufs in (None, -16.0)]
+    assert {who for who in sound[0] if sound[0][who] != sound[1][who]} == {None}
     for maker in usual:
         monkeypatch.setitem(RECIPES, maker, "next")
     again = {step.maker: step.target for step in plan.planned(MEETING, USUAL)}
@@ -274,10 +287,17 @@ def test_a_step_that_came_to_less_than_was_hoped_for_is_done() -> None:
     assert plan.pending(then, wish("track", "sprite")) == []
 
 
+def test_a_picture_that_can_not_be_decoded_has_no_poster() -> None:
+    bad = segment("anna", VIDEO, 5, 60)
+    told = e.SegmentUndecodable(at=9, source=bad.repaired_key, file=bad.file, code="hung", reason="it hung")
+
+    assert plan.planned(meeting([*ANNA[1], told]), wish("poster")) == []
+
+
 def fails(step: Step) -> e.ProductFailed:
     """A step that can not be made."""
     return e.ProductFailed(
-        at=70, product=step.maker, key=step.target, source="", reason="it can not be", step=step.target
+        at=70, product=step.maker, key=f"{step.target}~1", source="", reason="it can not be", step=step.target
     )
 
 
@@ -465,6 +485,26 @@ def test_slices_are_joined_once_all_are_made() -> None:
     everything = after(most, *done([ordered[-1], *joins]))
     assert plan.pending(everything, wanted) == []
     assert {state.state for state in plan.states(everything, wanted)} == {"made"}
+
+
+def test_parts_under_other_keys_are_joined_by_another_step() -> None:
+    parts = [fact for fact in done(plan.pending(LONG, wish("mix"))) if isinstance(fact, e.ArtifactMade)]
+    swept = [replace(fact, key=fact.key.replace("/mix.part", "~1/mix.part")) for fact in parts]
+
+    [one], [other] = (plan.pending(after(LONG, *facts), wish("mix")) for facts in (parts, swept))
+
+    assert (one.parts == other.parts, one.target == other.target) == (False, False)
+    assert one.outputs == other.outputs
+
+
+def test_a_slice_hears_a_little_of_what_comes_before_and_after() -> None:
+    edge = 375 * MINUTE
+    near = [recorded("p0", AUDIO, (0, edge - 1000), (edge + 1000, 600 * MINUTE))]
+    others = [recorded(f"p{number}", AUDIO, (0, 600 * MINUTE)) for number in (1, 2, 3)]
+
+    slices = plan.planned(meeting(*near, *others), wish("mix"))
+
+    assert [len(step.tracks[0].pieces) for step in slices] == [2, 2]
 
 
 def test_a_slice_that_failed_fails_the_mix_and_nothing_else() -> None:
