@@ -222,6 +222,15 @@ def test_what_is_off_does_not_add_up(steps: list[tuple[int, int, int]], rest: in
     assert off <= FRAME_MS
 
 
+def test_a_file_that_is_cut_in_two_is_read_once() -> None:
+    memory = Memory()
+    memory.put("a", OPUS, (p for turn in range(10) for p in shifted(opus(3000), 3000 * turn)))
+
+    spliced(memory, Kind.AUDIO, "opus", [piece("a", 0, 10_000), piece("a", 20_000, 40_000, 10_000)], 40_000)
+
+    assert memory.read_of["a"] <= len(memory.files["a"])
+
+
 @pytest.mark.parametrize("ppm", [300, -300])
 def test_a_clock_that_runs_fast_or_slow_is_followed(ppm: int) -> None:
     memory = Memory()
@@ -387,6 +396,18 @@ def test_black_is_as_large_as_the_picture_before_it() -> None:
     assert {width for at, width in sizes if at >= 6_000} == {320}
 
 
+def test_black_is_as_large_as_the_picture_was_in_the_end() -> None:
+    small, large = (pictures("libvpx", *size, frames=30)[0] for size in ((160, 90), (320, 180)))
+    memory = Memory()
+    memory.put("a", VP8, [*small, *shifted(large, 1_000), *shifted(small, 2_000)])
+
+    _, file = spliced(memory, Kind.VIDEO, "vp8", [piece("a", 0, 2_000)], 5_000)
+
+    with opened(file) as read:
+        sizes = {frame.width for frame in read.decode(video=0) if (frame.pts or 0) >= 1_000}
+    assert sizes == {320}
+
+
 def test_h264_that_was_encoded_differently_can_follow_itself() -> None:
     memory = Memory()
     for name, size in (("small", (160, 90)), ("large", (320, 180))):
@@ -400,6 +421,23 @@ def test_h264_that_was_encoded_differently_can_follow_itself() -> None:
     with opened(file) as read:
         sizes = [frame.width for frame in read.decode(video=0)]
     assert sizes == [160] * 30 + [320] * 30 + [160] * 30
+
+
+def test_av1_whose_key_frames_lack_their_header_gets_it_back() -> None:
+    codec, packets = codec_of("av1")
+    key = packets[0].data.removeprefix(b"\x12\x00")
+    assert key[0] == 0x0A
+    header = key[: 2 + key[1]]
+    bare = [replace(p, data=p.data.removeprefix(b"\x12\x00").removeprefix(header)) for p in packets]
+    memory = Memory()
+    memory.put("a", replace(codec, private=b"\x81\x00\x0c\x00" + header), bare)
+
+    _, file = spliced(memory, Kind.VIDEO, "av1", [piece("a", 3_000, 5_000)], 8_000)
+
+    assert sum(not black for _, black in seen(file)) == len(packets)
+    assert [
+        frame.count(header) for time, key, frame in packets_of(file) if 3_000 <= time < 5_000 and key
+    ] == [1 for packet in packets if packet.key]
 
 
 def test_a_video_without_black_begins_with_its_first_picture_and_holds_its_last() -> None:
