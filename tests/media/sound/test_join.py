@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,9 +12,21 @@ from chalicelib.media.sound.join import join
 from chalicelib.media.sound.make import sound
 from chalicelib.media.sound.part import Part, read_part
 from tests.media.live import packets_of
-from tests.media.sound.stage import Session, Sound, heard, measured, mix, noise, noted, speech, tone
+from tests.media.sound.stage import (
+    MemoryStore,
+    Session,
+    Sound,
+    heard,
+    measured,
+    mix,
+    noise,
+    noted,
+    speech,
+    tone,
+)
 
 END = 14_321
+WANTED = -20.0
 SLICES = ((0, 5_000), (5_000, 9_100), (9_100, END))
 
 
@@ -25,18 +38,26 @@ def meeting() -> Session:
     return session
 
 
-def in_slices(session: Session, lufs: float | None = None, form: str = "webm") -> tuple[Made, bytes]:
-    parts = []
-    for n, span in enumerate(SLICES):
-        parts.append(f"parts/{n}.part")
-        sound(session.step(span, Output("mix_part", "part", parts[-1])), session.store)
-    step = session.step((0, END), mix(form), lufs=lufs)
-    (made,) = join(replace(step, maker="join", tracks=(), parts=tuple(parts)), session.store)
+@cache
+def sliced() -> tuple[Session, tuple[str, ...]]:
+    """The meeting with the parts of its mix, and their keys."""
+    session, parts = meeting(), tuple(f"parts/{n}.part" for n in range(len(SLICES)))
+    for span, part in zip(SLICES, parts, strict=True):
+        sound(session.step(span, Output("mix_part", "part", part)), session.store)
+    return session, parts
+
+
+def in_slices(form: str = "webm") -> tuple[Made, bytes]:
+    session, parts = sliced()
+    step = session.step((0, END), mix(form), lufs=WANTED)
+    (made,) = join(replace(step, maker="join", tracks=(), parts=parts), session.store)
     return made, session.store.files[made.name]
 
 
-def at_once(session: Session, lufs: float | None = None) -> tuple[Made, bytes]:
-    (made,) = sound(session.step((0, END), mix(), lufs=lufs), session.store)
+@cache
+def at_once() -> tuple[Made, bytes]:
+    session = meeting()
+    (made,) = sound(session.step((0, END), mix(), lufs=WANTED), session.store)
     return made, session.store.files[made.name]
 
 
@@ -46,9 +67,7 @@ def noise_db(played: Sound, right: Sound) -> float:
 
 
 def test_slices_join_without_a_gap_or_a_step() -> None:
-    session = meeting()
-
-    (_, whole), (_, joined) = at_once(session), in_slices(session)
+    (_, whole), (_, joined) = at_once(), in_slices()
 
     assert [time for time, _, _ in packets_of(joined)] == [time for time, _, _ in packets_of(whole)]
     played, right = heard(joined), heard(whole)
@@ -64,9 +83,7 @@ def test_slices_join_without_a_gap_or_a_step() -> None:
 
 
 def test_the_joined_loudness_is_that_of_one_piece() -> None:
-    session = meeting()
-
-    (whole, _), (joined, _) = at_once(session, -20.0), in_slices(session, -20.0)
+    (whole, _), (joined, _) = at_once(), in_slices()
 
     for name in ("lufs", "true_peak_db", "gain_db"):
         assert noted(joined)[name] == pytest.approx(noted(whole)[name], abs=0.05)
@@ -74,37 +91,32 @@ def test_the_joined_loudness_is_that_of_one_piece() -> None:
 
 
 def test_slices_join_as_aac_and_as_loud_as_wanted() -> None:
-    session = meeting()
-
-    (made, joined), (_, whole) = in_slices(session, -20.0, "mp4"), at_once(session, -20.0)
+    (made, joined), (_, whole) = in_slices("mp4"), at_once()
 
     played, right = heard(joined), heard(whole)
     assert played.shape == right.shape == (END * 48, 2)
     assert noise_db(played, right) < -15
-    assert noted(made)["lufs"] == pytest.approx(-20.0, abs=0.05)
-    assert measured(joined)[0] == pytest.approx(-20.0, abs=0.3)
+    assert noted(made)["lufs"] == pytest.approx(WANTED, abs=0.05)
+    assert measured(joined)[0] == pytest.approx(WANTED, abs=0.3)
 
 
 def test_a_slice_makes_nothing_else() -> None:
-    session = meeting()
+    session = Session()
 
     with pytest.raises(ValueError, match="slice"):
         sound(session.step((0, 1_000), Output("mix_part", "part", "0.part"), mix()), session.store)
 
 
 def test_a_part_that_is_cut_off_is_not_joined() -> None:
-    session = meeting()
-    in_slices(session)
-    files = session.store.files
-    files["parts/1.part"] = files["parts/1.part"][:-5]
-    step = replace(session.step((0, END), mix()), parts=("parts/0.part", "parts/1.part"))
-    del files["mix.webm"]
+    session, parts = sliced()
+    files = {key: session.store.files[key] for key in parts}
+    store = MemoryStore({**files, parts[1]: files[parts[1]][:-5]})
 
     with pytest.raises(ValueError, match="cut off"):
-        join(step, session.store)
+        join(replace(session.step((0, END), mix()), parts=parts[:2]), store)
 
-    assert session.store.begun == 0
-    assert "mix.webm" not in files
+    assert store.begun == 0
+    assert "mix.webm" not in store.files
 
 
 def test_a_part_is_read_as_it_was_written() -> None:
