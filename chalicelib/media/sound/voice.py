@@ -3,7 +3,7 @@
 Within a stretch that was sent without a break samples follow each other by count, for the timestamps are
 rounded to milliseconds and going by each would tear the sound. The clock still decides: once the mean of what
 the timestamps say over some seconds is off the count by more than a quarter of a millisecond, those seconds
-are stretched by just that. A packet that is off by more than `_BREAK` begins a new stretch at its own time.
+are stretched by just that. A packet that is late by more than `_BREAK` begins a new stretch at its own time.
 """
 
 from collections.abc import Iterator
@@ -24,6 +24,7 @@ type Samples = np.ndarray[tuple[int, int], np.dtype[np.int16]]
 _BREAK = 8 * RATE_KHZ
 # How far the count may be from the clock before it is corrected.
 _OFF = RATE_KHZ // 4
+_NEVER = 1 << 62
 # So much is decoded at a time.
 _BATCH = 4_000 * RATE_KHZ
 # What a decoder needs to hear before it sounds right (RFC 7845, 4.6).
@@ -147,11 +148,16 @@ class _Clock:
 
 
 def _stretches(packets: Iterator[tuple[int, bytes]], clock: _Clock) -> Iterator[tuple[_Stretch, bool]]:
-    """Some seconds of packets at a time, and whether they are the last before a break."""
+    """Some seconds of packets at a time, and whether they are the last before a break.
+
+    What lies over what was heard already is left out: no file makes us decode more than it lasts.
+    """
     held: _Stretch | None = None
-    end = 0
+    end = -_NEVER
     for media, packet in packets:
-        if held is not None and abs(media - end) > _BREAK:
+        if media < end - _BREAK:
+            continue
+        if held is not None and media > end + _BREAK:
             yield held, True
             held = None
         if held is None:

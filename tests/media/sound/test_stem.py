@@ -161,6 +161,15 @@ def test_sound_is_cut_off_softly() -> None:
     assert np.abs(np.diff(samples)).max() < 2.0 * steepest
 
 
+def test_what_is_sent_twice_is_heard_once() -> None:
+    once, twice = Session(), Session()
+    packets = sent(encoded(speech(3)))
+    once.sends("ann", (0, 3_000), packets)
+    twice.sends("ann", (0, 3_000), [packet for packet in packets for _ in range(2)])
+
+    assert stem(twice, (0, 3_000)) == stem(once, (0, 3_000))
+
+
 def test_where_a_segment_overlaps_the_next_the_clock_cuts() -> None:
     session = Session()
     session.speaks("ann", 0, tone(2, 1_000), end=1_000)
