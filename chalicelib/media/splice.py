@@ -60,7 +60,7 @@ _STEREO = 4
 
 # How far what is heard may be from the clock inside of a piece, and how much is mended at a time; what is
 # farther is a hole.
-_OFF_US, _HOLE_US = 10_000, 120_000
+_OFF_US, _HOLE_US = 5_000, 120_000
 
 
 class Sound(_Spliced):
