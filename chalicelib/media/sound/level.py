@@ -47,8 +47,7 @@ def _run(inputs: list[float], state: list[float]) -> tuple[list[float], list[flo
 def _matrices() -> tuple[Array, Array, Array, Array]:
     """From a row's samples to its output and the state that it adds; from a state to output; and from what
     each row adds to the state before every row, and behind the last."""
-    units = np.eye(_ROW)
-    answers = [_run(list(unit), [0.0] * _STATES) for unit in units]
+    answers = [_run(list(unit), [0.0] * _STATES) for unit in np.eye(_ROW)]
     of_samples = np.array([heard + state for heard, state in answers])
     answers = [_run([0.0] * _ROW, list(unit)) for unit in np.eye(_STATES)]
     of_state = np.array([heard for heard, _ in answers])
@@ -110,7 +109,8 @@ class Loudness:
     def add(self, samples: Array) -> None:
         """Samples of -1 to 1, as (samples, channels)."""
         count = len(samples) // BLOCK
-        self._channels += [deepcopy(way) for way in self._channels[: samples.shape[1] - len(self._channels)]]
+        if samples.shape[1] > len(self._channels):
+            self._channels.append(deepcopy(self._channels[0]))
         if count:
             blocks = samples[: count * BLOCK].T.reshape(len(self._channels), count, BLOCK)
             ways = zip(self._channels, blocks, strict=True)

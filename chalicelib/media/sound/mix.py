@@ -17,9 +17,9 @@ from chalicelib.media.store import Writing
 
 # Every voice gets this, however many there are and whoever leaves.
 HEADROOM_DB = -3.0
-# No true peak is higher. Encoding moves peaks by some tenths of a decibel, which the limiter leaves room for.
-CEILING_DB = -1.0
-_LIMIT_DB = -1.6
+# No true peak that is encoded is higher, so that none that is decoded is over -1 dBTP: encoding raises those
+# of loud speech by up to 0.5 dB (only white noise and square waves by more).
+CEILING_DB = -2.0
 _SCALE = np.float32(10 ** (HEADROOM_DB / 20) / 32768)
 
 
@@ -60,7 +60,7 @@ class Mix:
 
     def __init__(self, files: Sequence[File], lead: int) -> None:
         self._files, self._lead = files, lead
-        self._limiter, self.level = Limiter(10 ** (_LIMIT_DB / 20)), Level(1, heard=2)
+        self._limiter, self.level = Limiter(10 ** (CEILING_DB / 20)), Level(1, heard=2)
         self._passed = 0
 
     def add(self, window: Array) -> None:
