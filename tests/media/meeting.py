@@ -65,6 +65,7 @@ class Manner:
     mutes: bool = True
     drift_ppm: int = 0
     clock: str = "file"
+    rate_told: bool = False
     first_frame_late_ms: int = 0
     stereo: bool = False
     pre_skip: bool = False
@@ -186,7 +187,8 @@ class Segment:
             m = self.manner
             return voice(hz, self._phase, self.tone, 1 + m.stereo, m.dtx, m.pre_skip)
         fps = 5 if self.kind is Kind.SCREEN_VIDEO else self.manner.fps
-        return picture(self.manner.codec, size, fps, self.manner.drop, self.number % 4)
+        m = self.manner
+        return picture(m.codec, size, fps, m.drop, self.number % 4, m.rate_told)
 
     def _cluster(self, slot: int, loop: "Loop") -> bytes:
         at = self._stamp(slot * _SLOT_MS + self._phase)
@@ -291,9 +293,10 @@ def meeting(people: int, minutes: float, **manner: Any) -> Meeting:
     leaves out; `mutes` cuts tracks into files; `drift_ppm` is by how much the clocks of every second
     participant run fast; `clock` is what timestamps count on: that of each "file", which begins with it, the
     participant's, "running" on over all files of a kind, or the recorder's, which stamps each "arrival";
-    `first_frame_late_ms` is the first timestamp of every video file; `pre_skip` has Opus files say that
-    their first 6.5 ms are to be skipped; `screen` shares a screen with its sound; `spans` says for some
-    (number, kind) when they are recorded, in milliseconds of the session; `name` makes ids of numbers.
+    `rate_told` has video files claim that pictures come evenly; `first_frame_late_ms` is the first timestamp
+    of every video file; `pre_skip` has Opus files say that their first 6.5 ms are to be skipped; `screen`
+    shares a screen with its sound; `spans` says for some (number, kind) when they are recorded, in
+    milliseconds of the session; `name` makes ids of numbers.
     """
     return Meeting(people, minutes, Manner(**manner))
 
@@ -424,7 +427,7 @@ def _entry(codec: Codec, *media: bytes) -> bytes:
 
 
 @cache
-def picture(name: str, size: tuple[int, int], fps: int, drop: float, variant: int) -> Loop:
+def picture(name: str, size: tuple[int, int], fps: int, drop: float, variant: int, rate_told: bool) -> Loop:
     """A bar that crosses, and the flash, from a camera that leaves out some pictures."""
     times = _times(fps, drop, variant)
     encoder = _video_encoder(name, size, fps)
@@ -438,7 +441,8 @@ def picture(name: str, size: tuple[int, int], fps: int, drop: float, variant: in
     codec = Codec(name, _VIDEO[name][1], 1, extra if name in ("h264", "av1") else b"", *size)
     pixels = el("e0", el("b0", num(size[0])), el("ba", num(size[1])))
     flash = next(at for at in times if at >= MARKER_MS)
-    return Loop(codec, _entry(codec, pixels), _slotted(sent), flash)
+    lasts = el("23e383", num(1_000_000_000 // fps)) if rate_told else b""
+    return Loop(codec, _entry(codec, lasts, pixels), _slotted(sent), flash)
 
 
 _VIDEO: dict[str, tuple[str, bytes, dict[str, str]]] = {

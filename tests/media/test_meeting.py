@@ -43,8 +43,7 @@ def test_flashes_are_where_the_meeting_says(codec: str) -> None:
         assert compare(expected(segment), seen(segment.data).flashes, 1).right
 
 
-@pytest.mark.parametrize("pre_skip", [False, True])
-@pytest.mark.parametrize("stereo", [False, True])
+@pytest.mark.parametrize(("stereo", "pre_skip"), [(False, False), (True, True)])
 def test_tones_are_where_the_meeting_says(stereo: bool, pre_skip: bool) -> None:
     for segment in of(Kind.AUDIO, stereo=stereo, pre_skip=pre_skip):
         pitch = hertz(segment.number, segment.kind)

@@ -4,9 +4,10 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
+from itertools import batched, pairwise
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from chalicelib.core.ids import Kind
-from tests.media.engine import Engine
+from tests.media.engine import Engine, Product
 from tests.media.meeting import LENGTH_MS, ZERO_AT, Meeting, hertz, meeting
+from tests.media.production import Production, produced
 from tests.media.shelf import Shelf
 
 PLACES = 10
@@ -29,7 +31,7 @@ window.loaded = async (url, tag) => {
     const player = document.createElement(tag);
     player.src = url;
     player.preload = 'auto';
-    document.body.replaceChildren(player);
+    document.body.append(player);
     await new Promise((done, fail) => {
         player.oncanplay = done;
         player.onerror = () => fail(new Error(player.error.message));
@@ -41,14 +43,11 @@ window.played = async (url, tag) => {
     player.muted = true;
     await player.play();
     const from = player.currentTime;
-    const began = performance.now();
-    await new Promise((done) => setTimeout(done, 300));
+    const wait = () => new Promise((done) => setTimeout(done, 20));
+    for (let n = 0; n < 250 && player.currentTime < from + 0.3; n += 1) await wait();
     player.pause();
-    return {
-        duration: player.duration * 1000,
-        advanced: (player.currentTime - from) * 1000,
-        passed: performance.now() - began,
-    };
+    player.remove();
+    return {duration: player.duration * 1000, advanced: (player.currentTime - from) * 1000};
 };
 // Whether the picture at each place is bright.
 window.shown = async (url, places) => {
@@ -67,6 +66,7 @@ window.shown = async (url, places) => {
         eye.drawImage(player, 0, 0, 8, 8);
         bright.push(eye.getImageData(4, 4, 1, 1).data[1] > 170);
     }
+    player.remove();
     return bright;
 };
 // By how much the tone is heard away from where it should be, when played from a little before it.
@@ -77,27 +77,34 @@ window.heard = async (url, tag, hz, places, before) => {
     const band = new BiquadFilterNode(ears, {type: 'bandpass', frequency: hz, Q: 8});
     const tap = ears.createScriptProcessor(256, 1, 1);
     ears.createMediaElementSource(player).connect(band).connect(tap).connect(ears.destination);
-    const offsets = [];
-    for (const place of places) {
+    const offset = async (place) => {
         const sought = new Promise((done) => { player.onseeked = done; });
         player.currentTime = (place - before) / 1000;
         await sought;
         const at = new Promise((done) => {
-            setTimeout(() => done(null), before + 600);
             tap.onaudioprocess = ({inputBuffer}) => {
+                const now = player.currentTime * 1000;
                 // What is left of the sound before the seek comes first.
-                if (player.currentTime * 1000 < place - before + 60) return;
-                const loud = inputBuffer.getChannelData(0).some((level) => Math.abs(level) > 0.04);
-                if (loud) done(player.currentTime * 1000);
+                if (now < place - before + 60) return;
+                if (inputBuffer.getChannelData(0).some((level) => Math.abs(level) > 0.04)) done(now);
+                if (now > place + 500) done(null);
             };
         });
         await player.play();
         const found = await at;
         tap.onaudioprocess = null;
         player.pause();
-        offsets.push(found === null ? null : found - place);
+        return found === null ? null : found - place;
+    };
+    const offsets = [];
+    for (const place of places) {
+        // A busy machine may listen late; a file that is wrong stays wrong.
+        const tries = [await offset(place)];
+        while (tries.length < 3 && Math.abs(tries.at(-1) ?? 1e9) > 50) tries.push(await offset(place));
+        offsets.push(tries.sort((a, b) => Math.abs(a ?? 1e9) - Math.abs(b ?? 1e9))[0]);
     }
     await ears.close();
+    player.remove();
     return offsets;
 };
 window.decoded = async (url) => {
@@ -109,7 +116,7 @@ window.appended = async (url, mime) => {
     const source = new MediaSource();
     const player = document.createElement('video');
     player.src = URL.createObjectURL(source);
-    document.body.replaceChildren(player);
+    document.body.append(player);
     await new Promise((done) => { source.onsourceopen = done; });
     const buffer = source.addSourceBuffer(mime);
     const whole = await (await fetch(url)).arrayBuffer();
@@ -129,7 +136,7 @@ window.appended = async (url, mime) => {
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to be played: where its flashes and tones are, in its own milliseconds."""
+    """A file to be played: when its flashes and tones were made, in its own milliseconds."""
 
     key: str
     tag: str
@@ -156,12 +163,13 @@ class Theatre:
 @pytest.fixture(scope="module")
 def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
     shelf = Shelf(tmp_path_factory.mktemp("playback"))
-    theatre = Theatre(shelf, {})
-    made = meeting(2, 0.7)
-    engine = Engine(shelf)
-    for segment in made.segments:
-        engine.ingested(segment)
-    theatre.files = dict(_repaired(engine, made))
+    made = produced(shelf.folder, meeting(2, 0.7), "track", "av", "mix", "mix:aac")
+    theatre = Theatre(shelf, {**dict(_repaired(made.engine, made.meeting)), **dict(_made(made))})
+    for codec in ("vp9", "av1", "h264"):
+        more = produced(shelf.folder / codec, meeting(1, 0.6, codec=codec, size=(160, 96)), "av")
+        theatre.files |= {
+            f"{codec} {name}": replace(file, key=f"{codec}/{file.key}") for name, file in _made(more)
+        }
     server = _served(theatre)
     yield theatre
     server.shutdown()
@@ -171,10 +179,10 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
 def _repaired(engine: Engine, made: Meeting) -> Iterator[tuple[str, File]]:
     for stored, segment in zip(engine.stored, made.segments, strict=True):
         zero = stored.start_at - ZERO_AT
-        markers = tuple(marker.shown_ms - zero for marker in segment.markers)
+        markers = tuple(marker.session_ms - zero for marker in segment.markers)
         sound = segment.kind is Kind.AUDIO
         yield (
-            f"repaired {segment.participant_id} {segment.kind} {segment.start_at - ZERO_AT}",
+            f"repaired {segment.participant_id} {segment.kind} {zero}",
             File(
                 key=stored.repaired_key,
                 tag="audio" if sound else "video",
@@ -182,6 +190,41 @@ def _repaired(engine: Engine, made: Meeting) -> Iterator[tuple[str, File]]:
                 duration_ms=stored.duration_ms,
                 flashes=() if sound else markers,
                 tones=((hertz(segment.number, segment.kind), markers),) if sound else (),
+            ),
+        )
+
+
+# As Media Source wants them; of MP4 it takes fragments only, and no H.264 in WebM.
+CODECS = {"vp8": "vp8", "vp9": "vp9", "av1": "av01.0.00M.08"}
+
+
+def _mime(product: Product, codec: str) -> str:
+    match product.output.product, product.output.kind, product.output.form:
+        case (("track" | "mix"), (Kind.AUDIO | None), "webm"):
+            return 'audio/webm; codecs="opus"'
+        case "track", Kind.VIDEO, _ if codec in CODECS:
+            return f'video/webm; codecs="{CODECS[codec]}"'
+        case "av", _, _ if codec in CODECS:
+            return f'video/webm; codecs="{CODECS[codec]},opus"'
+    return ""
+
+
+def _made(production: Production) -> Iterator[tuple[str, File]]:
+    for product in production.products:
+        output = product.output
+        sounds = () if (output.product, output.kind) == ("track", Kind.VIDEO) else (Kind.AUDIO,)
+        tones = production.expected(output.participant_id, Kind.AUDIO) if sounds else {}
+        whose = (output.participant_id, output.kind)
+        flashes = {m.session_ms for m in production.meeting.markers if (m.participant_id, m.kind) == whose}
+        yield (
+            f"{output.product} {output.form} {output.participant_id} {output.kind}",
+            File(
+                key=str(Path(product.path).relative_to(production.engine.shelf.folder)),
+                tag="video" if output.kind is Kind.VIDEO else "audio",
+                mime=_mime(product, production.meeting.manner.codec),
+                duration_ms=product.duration_ms,
+                flashes=tuple(sorted(flashes)) if output.kind is Kind.VIDEO else (),
+                tones=tuple((hz or 0, tuple(at)) for hz, at in tones.items()),
             ),
         )
 
@@ -239,7 +282,7 @@ def test_every_file_plays_and_knows_its_duration(page: Page, theatre: Theatre) -
     for name, file in theatre.files.items():
         told = page.evaluate("([url, tag]) => played(url, tag)", [theatre.url(name), file.tag])
         assert told["duration"] == pytest.approx(file.duration_ms, abs=1), name
-        assert told["advanced"] > 0.5 * told["passed"] > 100, name
+        assert told["advanced"] >= 300, name
     assert any(not asked.startswith("bytes=0-") for asked in theatre.ranges)
 
 
@@ -249,32 +292,38 @@ def test_seeking_shows_the_picture_of_that_time(page: Page, theatre: Theatre) ->
             continue
         places = _places(name, file.flashes, file.duration_ms)
         bright = page.evaluate("([url, places]) => shown(url, places)", [theatre.url(name), places])
-        expected = [any(0 <= at - flash < LENGTH_MS for flash in file.flashes) for at in places]
+        expected = [any(0 < at - flash < LENGTH_MS for flash in file.flashes) for at in places]
         assert bright == expected, (name, places)
 
 
 def _places(name: str, flashes: tuple[float, ...], duration_ms: float) -> list[float]:
-    """Random places, half of them in flashes; none so near to an edge that the next picture may decide."""
+    """Random places, half of them in flashes. Chromium guesses how long a picture stays: so none just behind
+    where the picture changes."""
     chance = Random(name)
-    lit = [chance.choice(flashes) + chance.uniform(5, 30) for _ in range(PLACES // 2)]
-    dark = [chance.choice(flashes) - chance.uniform(10, NEAR_MS) for _ in range(PLACES // 4)]
+    lit = [chance.choice(flashes) + chance.uniform(75, LENGTH_MS - 5) for _ in range(PLACES // 2)]
+    dark = [chance.choice(flashes) - chance.uniform(5, NEAR_MS) for _ in range(PLACES // 4)]
     while len(dark) < PLACES // 2:
         at = chance.uniform(0, duration_ms)
-        if all(not -10 < at - flash < 2 * LENGTH_MS for flash in flashes):
+        if all(not -5 < at - flash < 3 * LENGTH_MS for flash in flashes):
             dark.append(at)
     return chance.sample(lit + dark, PLACES)
 
 
 def test_seeking_lets_the_sound_of_that_time_be_heard(page: Page, theatre: Theatre) -> None:
-    for name, file in theatre.files.items():
-        for hz, tones in file.tones:
-            places = Random(name).choices(tones, k=PLACES // len(file.tones))
-            said = [theatre.url(name), file.tag, hz, places]
-            offsets = page.evaluate(
-                "([url, tag, hz, places]) => heard(url, tag, hz, places, 200)",
-                said,
-            )
-            assert all(offset is not None and abs(offset) <= NEAR_MS for offset in offsets), (name, offsets)
+    wanted = [
+        [
+            theatre.url(name),
+            file.tag,
+            hz,
+            Random(f"{name} {hz}").choices(tones, k=-(-PLACES // len(file.tones))),
+        ]
+        for name, file in theatre.files.items()
+        for hz, tones in file.tones
+    ]
+    for some in batched(wanted, 4, strict=False):
+        told = page.evaluate("(all) => Promise.all(all.map((one) => heard(...one, 160)))", list(some))
+        for (url, *_), offsets in zip(some, told, strict=True):
+            assert all(offset is not None and abs(offset) <= NEAR_MS for offset in offsets), (url, offsets)
 
 
 def test_all_sound_is_decoded_to_its_full_length(page: Page, theatre: Theatre) -> None:
@@ -286,7 +335,7 @@ def test_all_sound_is_decoded_to_its_full_length(page: Page, theatre: Theatre) -
 
 def test_media_source_buffers_each_file_in_one_piece(page: Page, theatre: Theatre) -> None:
     for name, file in theatre.files.items():
-        if "mp4" in file.mime:
+        if not file.mime:
             continue
         found = page.evaluate("([url, mime]) => appended(url, mime)", [theatre.url(name), file.mime])
         assert len(found) == 1, (name, [b[0] - a[1] for a, b in pairwise(found)])
