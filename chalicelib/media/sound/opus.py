@@ -74,7 +74,7 @@ def _runs(samples: Samples) -> Iterator[tuple[int, int, bool]]:
     libopus takes twice as long for silence as for speech, so it is not asked more often than needed.
     """
     whole = len(samples) // FRAME
-    sounds = samples[: whole * FRAME].reshape(whole, -1).any(axis=1)
+    sounds = samples[: whole * FRAME].reshape(whole, FRAME * samples.shape[1]).any(axis=1)
     edges = [0, *(np.flatnonzero(np.diff(sounds)) + 1).tolist(), whole]
     for start, end in pairwise(edges):
         if start < end:
