@@ -13,7 +13,7 @@ from rich.console import Console
 from local import stack
 from local.demo.client import Bucket, Tracklane
 from local.demo.play import Play, download
-from local.demo.show import show, summary
+from local.demo.show import not_made, products, show, summary
 from local.videosdk.client import Meeting
 
 FILES = Path(".local/demo")
@@ -22,7 +22,7 @@ INTERRUPTED = 130  # as a shell tells of Ctrl-C
 
 
 def main() -> int:
-    """0 only when every recording's verdict is complete."""
+    """0 only when every recording's verdict is complete and every product made."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="end when the job is done, and stop the stack")
     leave = parser.parse_args().exit
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def perform(told: dict[str, Any], console: Console) -> bool:
-    """Run the meeting and print what came of it; whether every recording is complete."""
+    """Run the meeting and print what came of it; whether all of it is complete and every product made."""
     room_id = f"demo-{int(time.time())}"
     tracklane = Tracklane(told["api"], told["token"])
     began = time.monotonic()
@@ -62,14 +62,19 @@ def perform(told: dict[str, Any], console: Console) -> bool:
     met, took = manifest["durationMs"] / 1000, time.monotonic() - began
     say(f"{met:.0f} s of meeting, recorded and processed in {took:.0f} s")
     say(f"files: {count} in {into}/, and in s3://{told['outputBucket']}/sessions/{manifest['sessionId']}/")
+    say(f"of which: {products(manifest)}")
+    say(f"manifest: {tracklane.sessions(room_id)[0]['manifestKey']}")
     say(f"page:  {told['page']}")
+    lacking = not_made(manifest)
+    for line in lacking:
+        say(f"MISSING: {line}")
     complete = all(verdict["complete"] for verdict in verdicts.values())
     say(
         "every recording is complete"
         if complete
         else "NOT every recording is complete: see the verdicts above"
     )
-    return complete
+    return complete and not lacking
 
 
 def serve(console: Console) -> None:

@@ -70,7 +70,7 @@ class Play:
             watcher.join()
 
     def session(self) -> dict[str, Any]:
-        """The session's manifest, once it has been written."""
+        """The session's manifest, once it has been written and all products are settled."""
         return self._wait(self._written, "the manifest was not written")
 
     def _written(self) -> dict[str, Any] | None:
@@ -78,7 +78,7 @@ class Play:
         if not lines or not lines[0]["manifestKey"] or not lines[0]["settled"]:
             return None
         manifest = self.tracklane.session(lines[0]["sessionId"])
-        return manifest if _has_all_posters(manifest) else None
+        return None if any(row["state"] == "pending" for row in manifest["products"]) else manifest
 
     def _settled(self) -> list[Recording]:
         def all_settled() -> list[Recording] | None:
@@ -142,12 +142,6 @@ def download(manifest: dict[str, Any], into: Path) -> int:
         answer.raise_for_status()
         target.write_bytes(answer.content)
     return len(manifest["artifacts"])
-
-
-def _has_all_posters(manifest: dict[str, Any]) -> bool:
-    """The verdict does not wait for posters; who wants to look at files does."""
-    products = [artifact["product"] for artifact in manifest["artifacts"] if "video" in artifact["kind"]]
-    return products.count("poster") == products.count("repaired")
 
 
 def _told(cue: Cue) -> str:

@@ -1,5 +1,6 @@
 """What the demo shows: a live table on a terminal, plain lines elsewhere, and the summary."""
 
+from collections import Counter
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -112,6 +113,21 @@ def summary(manifest: dict[str, Any], verdicts: dict[str, dict[str, Any]]) -> Ta
             told = [verdicts[recording_id] for recording_id in track["recordings"]]
             table.add_row(name, track["kind"], *_track(track), _verdict(told))
     return table
+
+
+def products(manifest: dict[str, Any]) -> str:
+    """How many files there are of each product."""
+    counts = Counter(artifact["product"] for artifact in manifest["artifacts"])
+    return ", ".join(f"{count} {product}" for product, count in sorted(counts.items()))
+
+
+def not_made(manifest: dict[str, Any]) -> list[str]:
+    """The products that are not made, and why."""
+    rows = [row for row in manifest["products"] if row["state"] != "made"]
+    return [
+        f"{row['product']} is {row['state']}: {row['reason'] or 'there is nothing to make it of'}"
+        for row in rows
+    ]
 
 
 def _track(track: dict[str, Any]) -> tuple[str, str, str]:

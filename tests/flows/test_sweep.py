@@ -7,9 +7,10 @@ import pytest
 from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import Unavailable
+from chalicelib.core.order import PLAN
 from chalicelib.core.work import LEASE_MS, Collected, Done, LeaseLost
 from chalicelib.flows.ingest import ingest
-from chalicelib.flows.sweep import DAY_MS, FAULTS_AT_MOST, MINUTE_MS, sweep
+from chalicelib.flows.sweep import DAY_MS, FAULTS_AT_MOST, MINUTE_MS, sweep, target_of
 from chalicelib.flows.work import Hold, Job, once
 from chalicelib.ports import recording_subject
 from tests.builders import RID, SESSION, stored
@@ -316,6 +317,53 @@ def test_an_orphans_work_can_be_done_all_the_same(world: MemoryWorld) -> None:
 
     assert len(made) == 1
     assert made[0] != TARGET
+
+
+STEP = "sessions/s/sound/0123456789abcdef"
+OF_A_STEP = [f"{STEP}/mix.webm", f"{STEP}/anna/stem-audio.flac", f"{STEP}/anna/peaks-audio.dat"]
+
+
+def test_all_files_of_a_step_that_nobody_committed_go_and_its_plan_stays(world: MemoryWorld) -> None:
+    world.leases.take(STEP, world.now())
+    for key in [*OF_A_STEP, f"{STEP}/{PLAN}", "sessions/s/sound/fedcba9876543210/mix.webm"]:
+        world.shelf.put(key, b"made by one who died", "audio/webm")
+    world.pass_time(DAY_MS)
+
+    assert swept(world)["outputs"] == len(OF_A_STEP)
+    assert world.tape.done.count(f"leases.collect {STEP}") == 1
+    assert set(world.shelf.files) == {f"{STEP}/{PLAN}", "sessions/s/sound/fedcba9876543210/mix.webm"}
+    with pytest.raises(Collected):
+        world.leases.take(STEP, world.now())
+
+
+def test_the_files_of_a_step_that_was_committed_stay(world: MemoryWorld) -> None:
+    lease = world.leases.take(STEP, world.now())
+    for key in OF_A_STEP:
+        world.shelf.put(key, b"made", "audio/webm")
+    world.leases.commit(lease, recording_subject(RID), [])
+    world.pass_time(DAY_MS)
+
+    assert swept(world)["outputs"] == 0
+
+
+# A file, and the target of the lease that it was made under.
+TARGETS = [
+    *((key, STEP) for key in OF_A_STEP),
+    (f"{STEP}~2/mix.webm", f"{STEP}~2"),
+    ("sessions/s/copies/anna/0123456789abcdef/av-vp8.webm", "sessions/s/copies/anna/0123456789abcdef"),
+    ("sessions/s/copies/fedcba9876543210/0123456789abcdef/a.webm",
+     "sessions/s/copies/fedcba9876543210/0123456789abcdef"),
+    (TARGET, TARGET),
+    ("sessions/s/copies/audio/repaired-1-0f.webm", "sessions/s/copies/audio/repaired-1-0f.webm"),
+    (ids.index_key(TARGET), TARGET),
+    (ids.index_key(ids.generation(TARGET, 3)), ids.generation(TARGET, 3)),
+    ("sessions/s/manifest-0123456789abcdef.json", "sessions/s/manifest-0123456789abcdef.json"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "target"), TARGETS)
+def test_each_file_belongs_to_the_work_that_made_it(key: str, target: str) -> None:
+    assert target_of(key) == target
 
 
 # --- parts ----------------------------------------------------------------------------------------
