@@ -90,7 +90,7 @@ def _wrong(made: Production, product: Product, stem_ms: float) -> Iterator[str]:
     if sound:
         yield from _misheard(sound, pitches, product, stem_ms if output.product == "stem" else SOUND_MS)
     if sight and sound:
-        yield from _apart(sight, sound)
+        yield from _apart(made, output.participant_id, sight, sound)
 
 
 def _sounds(made: Production, product: Product) -> list[Kind]:
@@ -119,12 +119,17 @@ def _misheard(
         yield f"{missing_ms} ms are missing, {sound.slip_ms} lie between timestamps and samples"
 
 
-def _apart(sight: Seen, sound: Heard) -> Iterator[str]:
-    """Flashes and tones that were made together."""
-    for flash in sight.flashes:
-        tones = [at for found in sound.tones.values() for at in found if abs(at - flash) < 1_000]
-        if tones and abs(flash - tones[0]) > BOTH_MS:
-            yield f"the flash at {flash} is {flash - tones[0]} after its tone"
+def _apart(made: Production, participant_id: str | None, sight: Seen, sound: Heard) -> Iterator[str]:
+    """Flashes and tones that were made together: how far they are from each other beyond what the camera was
+    late."""
+    for marker in made.meeting.markers:
+        late = marker.shown_ms - marker.session_ms
+        if marker.hz is None and marker.participant_id == participant_id:
+            at = marker.session_ms - made.zero
+            flashes = [found - late for found in sight.flashes if abs(found - at) < 1_000]
+            tones = [found for pitch in sound.tones.values() for found in pitch if abs(found - at) < 1_000]
+            if flashes and tones and abs(flashes[0] - tones[0]) > BOTH_MS:
+                yield f"the flash at {flashes[0]} is {flashes[0] - tones[0]} after its tone"
 
 
 def _off(what: str, expected: Iterable[float], found: Iterable[float], tolerance: float) -> Iterator[str]:

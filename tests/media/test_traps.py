@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import av
@@ -39,7 +41,7 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> Production:
 
 
 def test_every_marker_is_where_it_was_made(usual: Production) -> None:
-    assert [product for product in usual.products if product.output.product == "av"]
+    assert [made for made in usual.products if made.output.product == "av"]
     assert faults(usual) == []
 
 
@@ -50,6 +52,41 @@ def test_so_it_is_in_long_meetings(minutes: int, tmp_path: Path, size: Callable[
         assert faults(made_of(tmp_path, *products, minutes=minutes, loss=True, screen=True)) == []
     else:
         pytest.skip("with --soak")
+
+
+def test_so_it_is_in_meetings_of_any_manner(
+    tmp_path: Path, size: Callable[[int, int], int], seed: int
+) -> None:
+    for turn in range(size(1, 60)):
+        chance = Random(f"{seed} {turn}")
+        manner = {name: chance.choice(choices) for name, choices in MANNERS.items()}
+        made = made_of(tmp_path / str(turn), people=3, spans=_any_spans(chance), loss=True, **manner)
+        assert faults(made) == [], (seed, turn, manner)
+
+
+MANNERS: dict[str, tuple[Any, ...]] = {
+    "codec": ("vp8", "vp9", "h264", "av1"),
+    "dtx": (False, True),
+    "drop": (0, 0.15, 0.4),
+    "fps": (15, 24, 30),
+    "first_frame_late_ms": (0, 80, 333),
+    "rate_told": (False, True),
+    "stereo": (False, True),
+    "pre_skip": (False, True),
+}
+
+
+def _any_spans(chance: Random) -> dict[tuple[int, Kind], tuple[tuple[int, int], ...]]:
+    """Files that overlap, touch, or leave gaps, none too short for a key frame."""
+    found = {}
+    for number, kind in product(range(3), (Kind.AUDIO, Kind.VIDEO)):
+        at = 0 if (number, kind) == (0, Kind.AUDIO) else chance.randrange(9_000)
+        spans = []
+        while at < 40_000:
+            spans.append((at, at + chance.randrange(5_000, 16_000)))
+            at = spans[-1][1] + chance.choice((-800, 0, 20, 500, 1_100, 7_000))
+        found[number, kind] = tuple(spans)
+    return found
 
 
 def test_peaks_rise_with_each_tone(usual: Production) -> None:
@@ -86,11 +123,11 @@ def test_2_files_without_a_duration_and_with_sound_before_zero_get_both_right(us
     assert early
     with opened(early[0].data) as raw:
         assert raw.duration is None
-    for product in usual.products:
-        if product.output.product == "peaks":
+    for made in usual.products:
+        if made.output.product == "peaks":
             continue
-        with av.open(product.path) as file:
-            assert (file.duration or 0) / 1000 == pytest.approx(product.duration_ms, abs=25)
+        with av.open(made.path) as file:
+            assert (file.duration or 0) / 1000 == pytest.approx(made.duration_ms, abs=25)
 
 
 def test_3_a_change_of_size_inside_a_file_is_kept(usual: Production) -> None:
@@ -169,7 +206,7 @@ def test_10_twenty_five_people_are_all_heard(tmp_path: Path) -> None:
     made = made_of(tmp_path, "stem", "mix", people=25, minutes=0.2, video=False)
 
     assert faults(made) == []
-    assert len([product for product in made.products if product.output.product == "stem"]) == 25
+    assert len([one for one in made.products if one.output.product == "stem"]) == 25
     assert peak(made.of("mix").path) < 1
 
 
@@ -197,8 +234,8 @@ def test_one_channel_or_two(stereo: bool, pre_skip: bool, tmp_path: Path) -> Non
     made = made_of(tmp_path, "track", "stem", people=1, video=False, stereo=stereo, pre_skip=pre_skip)
 
     assert faults(made) == []
-    for product in made.products:
-        with av.open(product.path) as file:
+    for file_made in made.products:
+        with av.open(file_made.path) as file:
             assert file.streams.audio[0].channels == 1 + stereo
 
 
