@@ -279,6 +279,8 @@ def _info(duration_ms: int) -> bytes:
 
 
 def _track(track: Track) -> bytes:
+    """How long a picture lasts is not said: of one that comes at twice that or later, and of all to the next
+    key frame, Media Source would drop every one."""
     return element(
         m.TRACK_ENTRY,
         of_uint(m.TRACK_NUMBER, NUMBER_OF_KIND[track.kind]),
@@ -287,7 +289,6 @@ def _track(track: Track) -> bytes:
         of_uint(_FLAG_LACING, 0),
         element(m.CODEC_ID, track.codec_id),
         element(m.CODEC_PRIVATE, track.private) if track.private else b"",
-        _known(m.DEFAULT_DURATION, track.frame_ns),
         _known(m.CODEC_DELAY, track.delay_ns),
         _known(m.SEEK_PRE_ROLL, track.pre_roll_ns),
         _audio(track) if track.kind == "audio" else _video(track),
