@@ -163,7 +163,7 @@ class Theatre:
 @pytest.fixture(scope="module")
 def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
     shelf = Shelf(tmp_path_factory.mktemp("playback"))
-    made = produced(shelf.folder, meeting(2, 0.7), "track", "av", "mix", "mix:aac")
+    made = produced(shelf.folder, meeting(2, 0.7, rate_told=True), "track", "av", "mix", "mix:aac")
     theatre = Theatre(shelf, {**dict(_repaired(made.engine, made.meeting)), **dict(_made(made))})
     for codec in ("vp9", "av1", "h264"):
         more = produced(shelf.folder / codec, meeting(1, 0.6, codec=codec, size=(160, 96)), "av")
