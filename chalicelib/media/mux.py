@@ -279,8 +279,8 @@ def _info(duration_ms: int) -> bytes:
 
 
 def _track(track: Track) -> bytes:
-    """How long a picture lasts is left unsaid: where one comes later than after twice that, Media Source drops
-    all up to the next key frame."""
+    """How long a picture lasts is left unsaid: where one comes after more than twice that, Media Source
+    drops all up to the next key frame."""
     return element(
         m.TRACK_ENTRY,
         of_uint(m.TRACK_NUMBER, NUMBER_OF_KIND[track.kind]),
