@@ -1,7 +1,12 @@
 """What all tests share: properties are tried with the same examples each time, so that red stays red."""
 
+import os
+
 import pytest
 from hypothesis import settings
+
+# As where it is deployed: for what the engine multiplies, threads cost more than they bring.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 pytest_plugins = ["tests.browser", "tests.tally"]
 
