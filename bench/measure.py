@@ -79,8 +79,13 @@ def in_child(command: list[str], folder: Path) -> Run:
     measure = [sys.executable, "-S", "-c", _MEASURE]
     # As where Python is installed: its bytecode is kept, though here not beside the sources.
     kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
-    done = subprocess.run([*measure, *command], check=True, stdout=subprocess.PIPE, env=os.environ | kept)
+    environ = os.environ | kept | THREADS
+    done = subprocess.run([*measure, *command], check=True, stdout=subprocess.PIPE, env=environ)
     return Run(*json.loads(done.stdout))
+
+
+# As the template has it of the function that decodes.
+THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "SVT_LOG": "1"}
 
 
 def median_run(runs: list[Run]) -> Run:
