@@ -128,7 +128,7 @@ def demo(stage: Stage, rung: Any, new: Callable[[str], str]) -> Demo:
     recordings = [until("a verdict", partial(stage.api.settled, known)) for known in recording_ids]
     session_id = meeting.session_id
     until("the session's verdict", lambda: stage.line(room_id).get("complete"))
-    manifest = until("all posters", lambda: _illustrated(stage.api.get(f"/sessions/{session_id}")))
+    manifest = until("all products", lambda: _finished(stage.api.get(f"/sessions/{session_id}")))
     room = meeting.seen()
     meeting.close()
     return Demo(room, recordings, manifest)
@@ -162,7 +162,6 @@ def _played(stage: Stage, meeting: Meeting, room_id: str) -> list[str]:
     return recording_ids
 
 
-def _illustrated(manifest: Told) -> Told | None:
-    """The manifest once it has a poster for each picture; the verdict does not wait for them."""
-    products = [made["product"] for made in manifest["artifacts"] if "video" in made["kind"]]
-    return manifest if products.count("poster") == products.count("repaired") else None
+def _finished(manifest: Told) -> Told | None:
+    """The manifest once no product is awaited; the verdict does not wait for them."""
+    return None if any(row["state"] == "pending" for row in manifest["products"]) else manifest

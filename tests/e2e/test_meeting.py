@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 
@@ -99,7 +100,6 @@ def ranged(url: str, first: int, last: int) -> requests.Response:
 
 
 def test_every_file_can_be_had_in_parts_by_whoever_has_its_address(demo: Demo) -> None:
-    assert len(demo.manifest["artifacts"]) == len(demo.files) + len(demo.artifacts("poster"))
     for made in demo.manifest["artifacts"]:
         answer = ranged(made["url"], 1, 4)
 
@@ -125,6 +125,33 @@ def test_a_repaired_file_knows_how_long_it_is_and_can_be_sought_in(demo: Demo) -
             assert packet.time_base is not None
             assert half - 5_000_000 <= packet.pts * packet.time_base * 1_000_000 <= half
             assert next(iter(packet.decode()), None) or made["contentType"] == "audio/webm"
+
+
+def test_the_session_has_all_usual_products(demo: Demo) -> None:
+    kinds = Counter(track["kind"] for track in demo.tracks)
+    sound, pictures = (
+        sum(kinds[f"{screen}{kind}"] for screen in ("", "screen_")) for kind in ("audio", "video")
+    )
+    made = Counter(artifact["product"] for artifact in demo.manifest["artifacts"])
+
+    assert {row["state"] for row in demo.manifest["products"]} == {"made"}
+    assert (made["repaired"], made["track"], made["mix"]) == (len(demo.files), len(demo.tracks), 1)
+    assert (made["stem"], made["peaks"], made["av"]) == (sound, 2 * sound, pictures)
+    assert made["sprite"] >= 2 * pictures  # an index and its sheets
+    assert made["poster"] == len([file for file in demo.artifacts("repaired") if "video" in file["kind"]])
+
+
+def test_every_track_and_stem_lasts_as_long_as_the_session(demo: Demo) -> None:
+    for made in (
+        *demo.artifacts("track"),
+        *demo.artifacts("av"),
+        *demo.artifacts("stem"),
+        *demo.artifacts("mix"),
+    ):
+        body = requests.get(made["url"], timeout=TIMEOUT_S).content
+        with av.open(io.BytesIO(body), "r") as file:
+            assert file.duration is not None
+            assert abs(file.duration // 1000 - demo.manifest["durationMs"]) <= 20, made["key"]
 
 
 POSTERS = {"video": (320, 180), "screen_video": (480, 270)}
