@@ -359,8 +359,8 @@ class Store(Protocol):
         ...
 
 
-# Makes a step's outputs and tells of each file. `BadSegment` when one segment can not be decoded, `NotRecording`
-# when the step can not be done at all.
+# Makes a step's outputs and tells of each file. `BadSegment` when one segment can not be decoded,
+# `NotRecording` when the step can not be done at all.
 type Maker = Callable[[Step, Store], list[Made]]
 
 

@@ -13,7 +13,6 @@ from chalicelib.core.step import Made, Note, Output, Step, Track
 from chalicelib.media.clusters import Cluster, settled, split
 from chalicelib.media.mux import Muxer
 from chalicelib.media.splice import Sound, spliced
-from chalicelib.media.sprite import Sprite
 from chalicelib.media.store import Store
 
 _SOUND_OF = {Kind.VIDEO: Kind.AUDIO, Kind.SCREEN_VIDEO: Kind.SCREEN_AUDIO}
@@ -138,6 +137,9 @@ class _SpriteFile:
     def __init__(
         self, step: Step, store: Store, output: Output, streams: list[_Stream], unfinished: ExitStack
     ) -> None:
+        # NumPy takes as long to load as a short meeting's tracks take to be made.
+        from chalicelib.media.sprite import Sprite
+
         self._stream = _named(streams, output, "sprite-{kind}-{codec}.vtt")
         pieces = self._stream.track.pieces
         self._sprite = unfinished.enter_context(Sprite(output, store, step.start, step.end, pieces))
