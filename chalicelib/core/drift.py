@@ -16,8 +16,8 @@ from chalicelib.core.recording import Recording
 from chalicelib.core.timeline import CLOCKS
 
 # It is corrected when it is more than chance, less than nonsense, and can be seen or heard.
-LEAST_PPM, MOST_PPM = 50, 5_000
-SURE = 2  # times the uncertainty
+LEAST_PPM, MOST_PPM = 50, 1_000
+SURE = 3  # times the uncertainty, which few stamps tell badly
 NOTICED_MS = 20  # by the end of the longest segment
 
 ENDS_MEET_MS = 2_000  # a list's end this near to a segment's is that segment's end
@@ -25,6 +25,8 @@ LIST_ERROR_MS = 1_000  # the list's end is written about so long after the media
 LONG_MS = 600_000  # a shorter segment's end says nothing against that error
 FEW = 4  # of fewer stamps the scatter says nothing
 LEAST_SCATTER_MS = 10
+# Student's t at 99.9 %, by the stamps beyond two: the fewer there are, the less their own scatter says.
+STUDENT = {2: 31.6, 3: 12.9, 4: 8.6, 5: 6.9, 6: 6.0, 7: 5.4, 8: 5.0, 9: 4.8}
 LEAST_SOUND_US = 60_000_000
 
 
@@ -109,7 +111,9 @@ def _running_clock(stamped: list[Placed]) -> Iterator[Evidence]:
     rest = sum((b - y - slope * (a - x)) ** 2 for a, b in zip(elapsed, media, strict=True))
     scatter = float(CLOCKS["stamp"])
     if n >= FEW:
-        scatter = min(scatter, max(LEAST_SCATTER_MS, math.sqrt(rest / (n - 2))))
+        # It may be more than a stamp is off by: who begins in silence is first heard half a second late.
+        told = math.sqrt(rest / (n - 2)) * STUDENT.get(n - 2, 4.6) / SURE
+        scatter = max(LEAST_SCATTER_MS, told)
     yield Evidence("running_clock", (slope - 1) * 1e6, scatter / math.sqrt(spread) * 1e6)
 
 

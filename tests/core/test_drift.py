@@ -38,7 +38,7 @@ def found(*facts: e.Event) -> Drift:
 HOURLY = [hour * HOUR for hour in range(6)]
 
 
-@pytest.mark.parametrize("ppm", [-4000, -200, 80, 1000, 4900])
+@pytest.mark.parametrize("ppm", [-900, -200, 80, 500, 990])
 def test_a_clock_that_runs_on_tells_its_drift(ppm: int) -> None:
     told = found(*running(ppm, HOURLY, lasts=30 * MINUTE))
 
@@ -63,11 +63,19 @@ def test_jitter_of_few_stamps_corrects_nothing(jitter: list[int], minutes: int) 
     assert not found(*running(0, starts, jitter, lasts=HOUR)).corrected
 
 
+@given(st.lists(st.integers(0, 400), min_size=5, max_size=5))
+def test_who_begins_in_silence_and_is_first_heard_late_is_not_corrected(late: list[int]) -> None:
+    """Opus with DTX sends nothing for up to 400 ms: in a short meeting that looks like a drift."""
+    starts = [number * MINUTE for number in range(5)]
+
+    assert not found(*running(0, starts, late, lasts=50_000)).corrected
+
+
 CORRECTED = [
     ("as slow as any good clock", 40, HOURLY, HOUR, False),
     ("fast", 200, HOURLY, HOUR, True),
     ("fast, and nobody would notice", 200, HOURLY, MINUTE, False),
-    ("too fast to be true", 5200, HOURLY, HOUR, False),
+    ("too fast to be true", 1100, HOURLY, HOUR, False),
     ("too soon to be sure", 200, [0, 10 * MINUTE], 9 * MINUTE, False),
 ]
 
