@@ -232,7 +232,7 @@ def _confine(memory: int) -> None:
         resource.RLIMIT_STACK: _STACK,
     }
     if _LINUX:
-        # What the parent freed and its C library kept would be memory beyond what is allowed.
+        # What the parent freed and its C library kept would be more than is allowed.
         _LIBC.malloc_trim(0)
         limits[resource.RLIMIT_AS] = _size() + memory
     for what, most in limits.items():
