@@ -24,7 +24,8 @@ NUMBER_OF_KIND = {"video": 1, "audio": 2}
 # A Cluster begins at a key frame, but not sooner than after the first of these; and at the latest after the
 # second, or with so many bytes.
 _CLUSTER_LEAST_MS, _CLUSTER_MOST_MS, _CLUSTER_BYTES = 1_000, 5_000, 4 << 20
-# As far back as a block can say: a Cluster that begins before its predecessor would look like another clock.
+# As far back as a block can say: farther is not told, for a Cluster that begins long before its predecessor
+# would look like another clock.
 _CLUSTER_BACK_MS = 1 << 15
 
 # A day of Clusters of a second, and then some: memory does not grow with what a clock is made to show.
@@ -74,7 +75,7 @@ class Muxer:
         self._split_after = _CLUSTER_MOST_MS if kind == "audio" else _CLUSTER_LEAST_MS
         self._parts: list[bytes] = []
         self._start = self._size = self._opens = self._written = 0
-        # Between these times no other Cluster is begun, before the second not even at a key frame.
+        # Of the open Cluster: the earliest time that it tells; when it ends at a key frame, and when at any.
         self._least = self._split = self._most = 0
         # The last group's time in its Cluster, whether it is a key frame, what it says; and where it ends.
         self._said, self._said_until = (0, 0, Extras()), 0
@@ -84,13 +85,10 @@ class Muxer:
 
     def add(self, time: int, key: int, frame: bytes, extras: Extras | None) -> None:
         """Write a packet. `key` is 0x80 for a key frame and else 0."""
-        if (
-            time >= self._most
-            or (key and time >= self._split)
-            or self._size >= _CLUSTER_BYTES
-            or time < self._least
-        ):
+        if time >= self._most or (key and time >= self._split) or self._size >= _CLUSTER_BYTES:
             self._begin(time, key)
+        elif time < self._least:
+            time = self._least
         passed = time - self._start
         if extras is not None:
             self._group(passed, key, frame, extras)

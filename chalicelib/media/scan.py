@@ -171,7 +171,7 @@ class AudioGauge:
             yield from self._filler(self._lowest_us // _SHORTEST_US * _SHORTEST_US)
         for time, marked, frame, extras in waiting:
             due_ms = self._filled_us // 1000
-            held_up = time * 1000 - self._filled_us >= LATE_US
+            held_up = self._channels > 0 and time * 1000 - self._filled_us >= LATE_US
             yield self._placed((due_ms if held_up else time, marked, frame, extras))
 
     def _tell(self, time: int) -> None:
