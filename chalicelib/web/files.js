@@ -7,25 +7,47 @@ import { PHASES, PRODUCTS, bytes, called, counted, exactTime, kindWord, length, 
 /** Every artifact with its size, place, length and download. */
 export function filesPanel(manifest) {
   const names = new Map(manifest.participants.map((p) => [p.participantId, called(p)]));
-  const rows = manifest.artifacts.toSorted((a, b) => a.start - b.start).map((artifact) => fileRow(artifact, names));
+  const rows = manifest.artifacts.toSorted(inOrder).map((artifact) => fileRow(artifact, names));
   const total = manifest.artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
   return [
     h("h2", {}, "Files", h("small", {}, `${counted(rows.length, "file")}, ${bytes(total)}`)),
+    ...unmade(manifest.products),
     rows.length ? h("div", { class: "panel table" }, h("table", { class: "files" },
       h("thead", {}, h("tr", {}, ...["What", "Of", "From", "Length", "Size", ""].map((word) => h("th", { scope: "col" }, word)))),
       h("tbody", {}, ...rows))) : h("p", { class: "soft" }, "No file has been made yet."),
   ];
 }
 
+/** Of everybody first, then a person's whole tracks, then what there is of each segment. */
+const inOrder = (a, b) => ORDER.indexOf(a.product) - ORDER.indexOf(b.product) || a.start - b.start;
+const ORDER = Object.keys(PRODUCTS);
+
+/** The products that are not there, and why; of what there is none, there is nothing to say. */
+function unmade(products) {
+  const named = (state) => products.filter((row) => row.state === state);
+  const pending = named("pending").map((row) => productWord(row.product));
+  return [
+    pending.length > 0 && h("p", { class: "soft unmade", data: { state: "pending" } }, `Still being made: ${pending.join(", ")}`),
+    ...named("failed").map((row) => h("p", { class: "unmade", data: { state: "failed" } }, icon("alert"), `${productWord(row.product)} could not be made: ${row.reason}`)),
+  ].filter(Boolean);
+}
+
+/** A product's word, with its form where it has one: "Stem (wav)". */
+function productWord(name) {
+  const [product, form] = name.split(":");
+  return `${PRODUCTS[product] ?? product}${form ? ` (${form})` : ""}`;
+}
+
 function fileRow(artifact, names) {
   const of = artifact.participantId ? [h("bdi", {}, names.get(artifact.participantId) ?? artifact.participantId), `, ${kindWord(artifact.kind).toLowerCase()}`] : ["Everybody"];
   const file = artifact.key.slice(artifact.key.lastIndexOf("/") + 1);
   const href = address(artifact.url);
+  const outside = artifact.start === null;
   return h("tr", {},
     h("td", {}, h("b", {}, PRODUCTS[artifact.product] ?? artifact.product), h("code", {}, file)),
     h("td", {}, ...of),
-    h("td", { data: { label: "From" }, class: "number" }, stamp(artifact.start)),
-    h("td", { data: { label: "Length" }, class: "number" }, length(artifact.end - artifact.start)),
+    h("td", { data: { label: "From" }, class: "number" }, outside ? "–" : stamp(artifact.start)),
+    h("td", { data: { label: "Length" }, class: "number" }, outside ? "–" : length(artifact.end - artifact.start)),
     h("td", { data: { label: "Size" }, class: "number" }, bytes(artifact.bytes)),
     h("td", {}, href && h("a", { class: "quiet", href, download: file, target: "_blank", rel: "noopener", "aria-label": `Download ${file}` }, icon("download"), h("span", {}, "Download"))));
 }

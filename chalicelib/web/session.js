@@ -55,12 +55,13 @@ class View {
     this.#tell(recordings);
   }
 
-  /** Refresh what is under way often, and the rest before its addresses expire. */
+  /** Refresh what is under way or still being made often, and the rest before its addresses expire. */
   async keepUp() {
     const old = Date.now() - this.#checkedAt;
     const expires = Math.min(...this.manifest.artifacts.map((artifact) => api.expiresAt(artifact.url)));
     const stale = expires - Date.now() < FRESH_MS && old > CHECK_MS;
-    if (!this.manifest.verdict.settled || stale) await this.refresh();
+    const coming = !this.manifest.verdict.settled || this.manifest.products.some((row) => row.state === "pending");
+    if (coming || stale) await this.refresh();
   }
 
   close() {
@@ -143,9 +144,10 @@ function verdict(manifest) {
 
 function found(finding, manifest) {
   const person = manifest.participants.find((p) => p.participantId === finding.participantId);
-  const who = person ? called(person) : (finding.participantId ?? "Somebody");
+  const who = person ? called(person) : finding.participantId;
+  const of = who ? [h("bdi", {}, who), `, ${kindWord(finding.kind).toLowerCase()}`] : ["The session"];
   return h("li", { data: { reason: finding.reason } }, icon("alert"), h("div", {},
-    h("b", {}, h("bdi", {}, who), `, ${kindWord(finding.kind).toLowerCase()}`), h("span", {}, `: ${finding.message}`),
+    h("b", {}, ...of), h("span", {}, `: ${finding.message}`),
     (finding.file || finding.detail) && h("small", {}, finding.file && h("code", {}, finding.file), finding.detail && h("span", {}, finding.detail))));
 }
 

@@ -20,17 +20,16 @@ export const PHASES = {
   failed: "Failed",
 };
 
+/** What is made, in the order in which it is shown. */
 export const PRODUCTS = {
-  repaired: "Segment",
+  mix: "Mix of all sound",
+  av: "Picture with sound",
   track: "Track",
   stem: "Stem",
-  mix: "Mix of all voices",
-  composition: "Composition",
   peaks: "Waveform",
-  poster: "Poster",
   sprite: "Filmstrip",
-  sidecar: "Index",
-  loudness: "Loudness",
+  poster: "Poster",
+  repaired: "Segment",
 };
 
 /** Who spoke, and what they said: one row per fact of the ledger. */
@@ -53,6 +52,8 @@ const STORY = {
   RecordingEnded: ["VideoSDK's list", (e) => `has it, ended, with ${counted(e.files?.length ?? 0, "file")}`],
   SegmentStored: ["The bucket", (e) => `got ${e.file}; it is whole and its repaired copy was written`],
   SegmentRejected: ["The bucket", (e) => `got ${e.file}, which can not be read: ${e.reason}`],
+  SegmentUndecodable: ["Tracklane", (e) => `could not decode ${e.file}: ${e.reason}`],
+  SegmentCorrected: ["You", (e) => `had ${e.file} moved by ${e.shiftMs} ms${e.by ? `, as ${e.by}` : ""}`],
   ObjectMisplaced: ["The bucket", (e) => `got an object that names no segment: ${e.reason}`],
   WorkGivenUp: ["Tracklane", (e) => `gave up processing ${e.file} after ${e.tries} tries: ${e.reason}`],
   WorkRedriven: ["You", (e) => `had given-up work tried again${e.by ? `, as ${e.by}` : ""}`],
@@ -127,25 +128,27 @@ export const called = (participant) => participant.name || participant.participa
  */
 export function explained(gap, track, participantId, manifest) {
   const ours = manifest.verdict.missing.filter((f) => f.participantId === participantId && f.kind === track.kind);
-  const lost = ours.find((f) => f.file && NEVER_CAME.has(f.reason) && mayBelong(f.file, gap, manifest.zeroAt));
-  if (lost) return { state: "lost", words: `Here belongs ${lost.file}: ${lost.message}` };
+  const lost = ours.find((f) => f.file && UNUSABLE.has(f.reason) && mayBelong(f.file, gap, manifest.zeroAt));
+  if (LOST[gap.reason]) return { state: "lost", words: lost ? `Here belongs ${lost.file}: ${lost.message}` : LOST[gap.reason] };
+  if (lost && gap.reason === "unknown") return { state: "lost", words: `Perhaps ${lost.file} belongs here: ${lost.message}` };
   if (!manifest.verdict.settled && gap.end === manifest.durationMs) return { state: "awaited", words: "Nothing has been delivered for this stretch yet" };
-  return { state: "off", words: offWords(gap, track) };
+  return { state: "off", words: WHY[gap.reason] ?? KINDS[track.kind]?.off ?? "Nothing was sent" };
 }
 
-const NEVER_CAME = new Set(["not_delivered", "given_up", "rejected"]);
+const UNUSABLE = new Set(["not_delivered", "given_up", "rejected", "undecodable", "wrong_media"]);
+const LOST = {
+  lost: "A file of this time never came",
+  rejected: "The file of this time can not be used",
+  given_up: "The file of this time could not be processed",
+};
+const WHY = {
+  away: "Not in the meeting",
+  not_recorded: "No recording was running",
+  unknown: "Nothing came, and nobody said why",
+};
 
 /** A file's name carries its start in epoch milliseconds; without one it may belong into any gap. */
 function mayBelong(file, gap, zeroAt) {
   const at = /(?<!\d)(\d{13})(?=\.[A-Za-z0-9]+$)/.exec(file)?.[1] - zeroAt;
   return Number.isNaN(at) || (gap.start <= at && at < gap.end);
-}
-
-function offWords(gap, track) {
-  const off = KINDS[track.kind]?.off ?? "Nothing was sent";
-  const before = track.segments.findLast((s) => s.start !== null && s.end <= gap.start);
-  const after = track.segments.find((s) => s.start !== null && s.start >= gap.end);
-  if (!before) return `${off}, or recording had not begun`;
-  if (!after) return `${off}, or recording had ended`;
-  return before.recordingId === after.recordingId ? off : "Between two recordings: none was running";
 }

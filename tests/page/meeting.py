@@ -9,9 +9,12 @@ from typing import Any
 from chalicelib.core import events as e
 from chalicelib.core.heads import RecordingHead, recording_head, session_head
 from chalicelib.core.ids import Kind, recording_id
-from chalicelib.core.manifest import manifest
+from chalicelib.core.manifest import NOTHING, manifest
+from chalicelib.core.plan import NAMES, planned
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import Session
+from chalicelib.core.step import Step
+from chalicelib.core.steps import Wanted
 from chalicelib.core.views import event_view, recording_line, session_line
 from tests.page import media
 
@@ -45,6 +48,9 @@ class Meeting:
     takes: tuple[Take, ...]
     zero_at: int = ZERO
     extra: tuple[e.Event, ...] = field(default=())
+    wanted: Wanted = NOTHING
+    made: tuple[str, ...] = ()  # the makers whose steps are done
+    failed: tuple[str, ...] = ()  # and those whose steps never will be
 
     @cached_property
     def facts(self) -> dict[str, list[e.Event]]:
@@ -59,11 +65,13 @@ class Meeting:
             e.ParticipantJoined(at=self.zero_at, room_id=self.room_id, participant_id=who, name=name)
             for who, name in self.names.items()
         ]
-        return Session.of(self.session_id, own, self.facts)
+        recorded = Session.of(self.session_id, own, self.facts)
+        products = [fact for step in planned(recorded, self.wanted) for fact in self._products(step)]
+        return Session.of(self.session_id, [*own, *products], self.facts)
 
     def manifest(self) -> dict[str, Any]:
         """As the API tells it, but for the addresses."""
-        return manifest(self.session)
+        return manifest(self.session, self.wanted)
 
     def line(self) -> dict[str, Any]:
         """As a list of sessions has it."""
@@ -88,6 +96,34 @@ class Meeting:
                 else:
                     colour = COLOURS[people.index(take.participant_id) % len(COLOURS)]
                     media.picture(path, start, end, SIZES[take.kind], colour)
+
+    def _products(self, step: Step) -> Iterable[e.Event]:
+        at, reason = self.zero_at + step.end, "the worker ran out of time"
+        for output in step.outputs:
+            key = f"{step.target}/{output.name}"
+            if step.maker in self.failed:
+                yield e.ProductFailed(
+                    at=at,
+                    product=output.product,
+                    key=key,
+                    source=output.source,
+                    reason=reason,
+                    step=step.target,
+                )
+            elif step.maker in self.made:
+                yield e.ArtifactMade(
+                    at=at,
+                    product=output.product,
+                    key=key,
+                    content_type="application/octet-stream",
+                    bytes=(step.end - step.start) * 12,
+                    participant_id=output.participant_id,
+                    kind=output.kind,
+                    source=output.source,
+                    start=self.zero_at + step.start,
+                    end=self.zero_at + step.end,
+                    step=step.target,
+                )
 
     def _heads(self) -> list[RecordingHead]:
         return [recording_head(Recording.of(rid, told)) for rid, told in self.facts.items()]
@@ -204,6 +240,22 @@ UNDER_WAY = Meeting(
     {"dee": "Dee"},
     (Take("dee", "audio", ((0, 5_000),), over=False),),
     zero_at=ZERO + 3_600_000,
+)
+
+# Of its products the posters are there, what is copied failed, and the sound is still being worked on.
+IN_THE_MAKING = Meeting(
+    "8c11-lesson",
+    "lesson-7",
+    {"ada": "Ada Okafor", "ben": "Ben Lindqvist"},
+    (
+        Take("ada", "audio", ((0, 60_000),)),
+        Take("ada", "video", ((0, 60_000),)),
+        Take("ben", "audio", ((0, 60_000),)),
+    ),
+    zero_at=ZERO - 3_600_000,
+    wanted=Wanted(frozenset(NAMES[name] for name in ("track", "av", "stem", "mix", "peaks", "poster"))),
+    made=("poster",),
+    failed=("copies",),
 )
 
 _EVIL = "<img src=x onerror=\"window.hurt='by markup'\">"

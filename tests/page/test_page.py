@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from app import app
 from chalicelib.routes import pages
 from tests.page.conftest import Watch
-from tests.page.meeting import HOSTILE, REVIEW, TROUBLED, UNDER_WAY, Meeting, Take
+from tests.page.meeting import HOSTILE, IN_THE_MAKING, REVIEW, TROUBLED, UNDER_WAY, Meeting, Take
 from tests.page.stack import PREFIX, TOKEN, Stack
 
 
@@ -124,7 +124,7 @@ def test_nothing_is_wider_than_a_small_phone(watch: Watch) -> None:
 GAPS = [
     ("ada", "audio", "6000", "The microphone was muted (3 s)"),
     ("ben", "video", "7000", "The camera was off (3 s)"),
-    ("ben", "screen_video", "0", "The screen was not shared, or recording had not begun (4 s)"),
+    ("ben", "screen_video", "0", "No recording was running (4 s)"),
 ]
 
 
@@ -147,7 +147,7 @@ def test_what_is_missing_is_said_in_words_and_shown_where_it_is_missing(watch: W
     missing = TROUBLED.manifest()["verdict"]["missing"]
     assert len(said) == len(missing)
     assert all(finding["message"] in line for finding, line in zip(missing, said, strict=True))
-    assert [gap.get_attribute("data-start") for gap in lost.all()] == ["600000", "700000"]
+    assert [gap.get_attribute("data-start") for gap in lost.all()] == ["700000", "800000"]
     assert "Here belongs a-" in str(lost.first.get_attribute("data-told"))
     expect(page.locator('.segment[data-state="tail_lost"] .hole')).to_have_count(1)
 
@@ -175,6 +175,29 @@ def test_every_file_can_be_downloaded(watch: Watch) -> None:
         page.evaluate("document.querySelector('.files a').removeAttribute('target')")
         links.first.click()
     assert download.value.path().stat().st_size > 1_000
+
+
+def test_what_is_still_being_made_is_said_and_appears_by_itself(watch: Watch, stack: Stack) -> None:
+    stack.meetings = [IN_THE_MAKING]
+    page = watch(expected="404").open(IN_THE_MAKING.session_id)
+    assert page.locator(".unmade").all_text_contents() == [
+        "Still being made: Mix of all sound (opus), Waveform, Stem (flac)",
+        "Picture with sound could not be made: the worker ran out of time",
+        "Track could not be made: the worker ran out of time",
+    ]
+
+    stack.meetings = [replace(IN_THE_MAKING, made=("poster", "sound", "copies"), failed=())]
+
+    expect(page.locator(".unmade")).to_have_count(0)
+    assert list(dict.fromkeys(page.locator(".files b").all_text_contents())) == [
+        "Mix of all sound",
+        "Picture with sound",
+        "Track",
+        "Stem",
+        "Waveform",
+        "Poster",
+        "Segment",
+    ]
 
 
 def test_a_session_under_way_grows_without_a_reload(watch: Watch, stack: Stack) -> None:
