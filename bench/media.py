@@ -1,4 +1,4 @@
-"""The media engine, product by product, against FFmpeg: `python -m bench.media [--runs N] [--minutes M]`.
+"""The media engine, product by product, against FFmpeg: `python -m bench.media [--runs N] [--minutes M | --hours H]`.
 
 Every figure is of a process of its own, with its start and its children; processes take turns and medians are
 told. The sessions are made here: two people with a camera of 1280x720 that begins at half size, 15 % of the
@@ -10,9 +10,11 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Any
 
 from imageio_ffmpeg import get_ffmpeg_exe  # type: ignore[import-untyped]
@@ -80,7 +82,12 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--runs", type=int, default=3)
     asked.add_argument("--minutes", type=float, default=10, help="of the sessions whose sound is mixed")
+    asked.add_argument("--hours", type=float, help="only: a session of so many hours, beyond one function")
     options = asked.parse_args()
+    if options.hours:
+        with tempfile.TemporaryDirectory() as folder:
+            _long(Path(folder), options.hours)
+        return
     for bench in (_products, _copying, _mixing, _growing):
         with tempfile.TemporaryDirectory() as folder:
             bench(Path(folder), options.runs, options.minutes)
@@ -209,6 +216,38 @@ def _growing(folder: Path, _runs: int, _minutes: float) -> None:
         per = f"{1000 * run.cpu_s / (people * minutes):.0f}"
         table.add_row(str(people), str(minutes), f"{run.cpu_s:.2f}", per, f"{run.peak_mb:.0f}")
     CONSOLE.print(table)
+
+
+# --- longer than one function may run -------------------------------------------------------------
+
+
+def _long(folder: Path, hours: float) -> None:
+    """Two people for so long that the plan cuts the mix into slices; what joins them is planned when they are
+    made. Each step once, one after the other in this process."""
+    room = scene(folder, meeting(2, 60 * hours, **VOICE))
+    table = Table(f"{hours:g} hours, 2 people", "files", "minutes", "CPU s", "wall s")
+    while left := room.engine.left("stem", "mix", "peaks"):
+        for step in left:
+            cpu_s, wall_s, files = _made_here(room.engine, step)
+            minutes = f"{(step.end - step.start) / 60_000:.0f}"
+            table.add_row(step.maker, files, minutes, f"{cpu_s:.1f}", f"{wall_s:.1f}")
+    CONSOLE.print(table)
+    peak_mb = getrusage(RUSAGE_SELF).ru_maxrss / 1000
+    CONSOLE.print(
+        f"{room.delivered / 1e6:.0f} MB delivered; peak of the process that made all, {peak_mb:.0f} MB"
+    )
+
+
+def _made_here(engine: Engine, step: Step) -> tuple[float, float, str]:
+    began, wall = _used_s(), time.monotonic()
+    made = engine.made(step)
+    return _used_s() - began, time.monotonic() - wall, ", ".join(product.output.name for product in made)
+
+
+def _used_s() -> float:
+    """CPU seconds of this process and its ended children."""
+    used = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 # --- the candidates -------------------------------------------------------------------------------

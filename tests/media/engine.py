@@ -98,10 +98,14 @@ class Engine:
     def produced(self, *products: str, lufs: float | None = None) -> list[Product]:
         """Make these products, and whatever becomes possible by what was made."""
         found: list[Product] = []
-        while left := pending(self.session, _wanted(products, lufs)):
+        while left := self.left(*products, lufs=lufs):
             for step in left:
                 found += self.made(step)
         return found
+
+    def left(self, *products: str, lufs: float | None = None) -> list[Step]:
+        """The steps that can be made now and are not."""
+        return pending(self.session, _wanted(products, lufs))
 
 
 def _wanted(products: Iterable[str], lufs: float | None) -> Wanted:
