@@ -20,7 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test, i
 from chalicelib.core import events as e
 from chalicelib.core.errors import TracklaneError
 from chalicelib.core.heads import RecordingHead, in_session, recording_head, session_head
-from chalicelib.core.ids import Kind
+from chalicelib.core.ids import Kind, index_key
+from chalicelib.core.plan import PRODUCTS, states
 from chalicelib.core.recording import Phase, Recording
 from chalicelib.core.session import weight
 from chalicelib.core.work import GivenUp
@@ -29,7 +30,7 @@ from chalicelib.flows.reconcile import reconcile
 from chalicelib.flows.record import Once, Wanted, start, stop
 from chalicelib.flows.render import render
 from chalicelib.flows.review import finish_session
-from chalicelib.flows.settle import settle
+from chalicelib.flows.settle import read_session, settle, wanted_of
 from chalicelib.flows.sweep import sweep
 from chalicelib.ports import Claim, Filter, Opening, Page, Taken, recording_subject, session_subject
 from tests.builders import ROOM
@@ -107,7 +108,7 @@ class Service(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.hits[A_RUN] += 1
-        self.world = MemoryWorld()
+        self.world = MemoryWorld(products=PRODUCTS)
         self.ledger = self.ledger_of(self.world.tape)
         self.world.catalog = self.catalog_of(self.ledger)
         self.world.ledger = self.world.leases.ledger = self.ledger
@@ -420,6 +421,7 @@ class Service(RuleBasedStateMachine):
             self._ends_with_the_truth(recording_id)
         self._heads_are_what_the_ledger_says()
         self._nothing_lies_about()
+        self._all_that_is_wanted_is_made()
         self._is_quiet()
         self.moves.update(self.ledger.moves)
 
@@ -487,12 +489,22 @@ class Service(RuleBasedStateMachine):
 
     def _nothing_lies_about(self) -> None:
         """Every output is told of by a fact."""
-        made = {fact.repaired_key for fact in self._all(e.SegmentStored)}
+        stored = {fact.repaired_key for fact in self._all(e.SegmentStored)}
+        made = stored | {index_key(repaired) for repaired in stored}
         made |= {fact.key for fact in self._all(e.ArtifactMade)}
         assert {key for key in self.world.shelf.files if "/manifest-" not in key} == made
 
+    def _all_that_is_wanted_is_made(self) -> None:
+        """Of whatever there is; nothing of it has failed or is awaited."""
+        for sits in {head.session_id for head in self.world.catalog.recordings(Filter(), 1000, None).items}:
+            if sits is not None:
+                session = read_session(self.world, sits)
+                told = {one.state for one in states(session, wanted_of(self.world, session))}
+                assert told <= {"made", "none"}, (sits, told)
+
     def _all[Fact: e.Event](self, told: type[Fact]) -> list[Fact]:
-        return [fact for facts in self.ledger.known.values() for fact in facts if isinstance(fact, told)]
+        facts = (fact for subject in self.ledger.subjects() for fact in self.ledger.read(subject))
+        return [fact for fact in facts if isinstance(fact, told)]
 
     def _facts(self, recording_id: str) -> tuple[e.Event, ...]:
         return self.ledger.read(recording_subject(recording_id))

@@ -80,6 +80,7 @@ class Aws:
             "APP_TOKEN_SECRET": "app",
             "WEBHOOK_TAG_SECRET": "tag",
             "VIDEOSDK_API": videosdk,
+            "PRODUCTS": "poster",
         }
 
     def queue(self, name: str) -> str:
@@ -97,6 +98,13 @@ class Aws:
         """What lies in the output bucket: keys and etags."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=OUTPUT)
         return {told["Key"]: told["ETag"] for page in pages for told in page.get("Contents", ())}
+
+    def body(self, key: str) -> bytes | None:
+        """What an object of the output bucket holds; None when it is not there."""
+        try:
+            return bytes(self.s3.get_object(Bucket=OUTPUT, Key=key)["Body"].read())
+        except self.s3.exceptions.NoSuchKey:
+            return None
 
     def uploads(self) -> list[dict[str, Any]]:
         """Multipart uploads that were begun and not ended."""

@@ -4,9 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from chalicelib.core import events as e
+from chalicelib.core.ids import index_key
+from chalicelib.core.order import PLAN
 from chalicelib.core.recording import Recording
+from chalicelib.media.repair import repair
+from tests.media.live import Nowhere
 from tests.reliability.kill import aws
 from tests.reliability.kill.platform import Stage
 from tests.reliability.kill.stories import HEARD, App
@@ -40,7 +45,8 @@ class End:
         """The end that the ledger and the output bucket tell of."""
         stage.look()
         recordings = stage.recordings()
-        facts = Counter(type(f).__name__ for r in recordings for f in r.facts if isinstance(f, OF_THE_WORLD))
+        told = _facts(stage, recordings)
+        facts = Counter(type(fact).__name__ for fact in told if isinstance(fact, OF_THE_WORLD))
         wanted = [r for r in recordings if not r.refused]
         return cls(
             dict(facts),
@@ -58,7 +64,7 @@ def faults(stage: Stage, app: App, wanted: End) -> list[str]:
     if end != wanted:
         found.append(f"it ended as {end}, undisturbed as {wanted}")
     recordings = stage.recordings()
-    for rule in (_acked, _videosdk, _objects, _manifest, _work, _queues):
+    for rule in (_acked, _videosdk, _objects, _sidecars, _manifest, _work, _queues):
         found.extend(rule(stage, app, recordings))
     found.extend(_quiet(stage))
     return found
@@ -86,13 +92,30 @@ def _videosdk(_: Stage, app: App, recordings: list[Recording]) -> Iterator[str]:
 
 
 def _objects(stage: Stage, _: App, recordings: list[Recording]) -> Iterator[str]:
-    there, told = set(stage.aws.objects()), set()
+    there, told, plans = set(stage.aws.objects()), set[str](), set[str]()
     for fact in _facts(stage, recordings):
-        told |= {v for v in (getattr(fact, "repaired_key", None), _made_key(fact)) if v}
-    yield from (f"nobody knows of {key}" for key in sorted(there - told))
+        told.update(_files(fact))
+        plans.update(f"{step}/{PLAN}" for step in _steps(fact))
+    yield from (f"nobody knows of {key}" for key in sorted(there - told - plans))
     yield from (f"{key} is said to be there" for key in sorted(told - there))
     if uploads := stage.aws.uploads():
         yield f"{len(uploads)} uploads were never ended"
+
+
+def _sidecars(stage: Stage, _: App, recordings: list[Recording]) -> Iterator[str]:
+    """Each tells what is told when its file is repaired once more."""
+    for fact in (f for r in recordings for f in r.facts if isinstance(f, e.SegmentStored)):
+        delivered = stage.aws.s3.get_object(Bucket=aws.INBOX, Key=fact.key)
+        if delivered["ETag"].strip('"') != fact.etag.strip('"'):
+            continue
+        key = index_key(fact.repaired_key)
+        if stage.aws.body(key) != _index(delivered["Body"].read()):
+            yield f"{key} is not what a second repair gives"
+
+
+@lru_cache(maxsize=4)
+def _index(delivered: bytes) -> bytes:
+    return repair([delivered], Nowhere()).index
 
 
 def _manifest(stage: Stage, _: App, __: list[Recording]) -> Iterator[str]:
@@ -100,10 +123,10 @@ def _manifest(stage: Stage, _: App, __: list[Recording]) -> Iterator[str]:
     rung = {json.loads(told["Body"])["detail"]["manifestKey"] for told in stage.aws.letters("bell")}
     for head in heads:
         key = json.loads(head["told"]["S"])["manifest_key"]
-        if key not in stage.aws.objects():
+        body = stage.aws.body(key)
+        if body is None:
             yield f"the session's head names no manifest that is there: {key!r}"
             continue
-        body = stage.aws.s3.get_object(Bucket=aws.OUTPUT, Key=key)["Body"].read()
         if not json.loads(body)["verdict"]["settled"]:
             yield "the session's manifest is not of its end"
         if key not in rung:
@@ -138,8 +161,19 @@ def _facts(stage: Stage, recordings: list[Recording]) -> Iterator[e.Event]:
     yield from stage.session_facts()
 
 
-def _made_key(fact: e.Event) -> str | None:
-    return fact.key if isinstance(fact, e.ArtifactMade | e.ManifestMade) else None
+def _files(fact: e.Event) -> tuple[str, ...]:
+    """What a fact says is there: a segment's sidecar with it, of the same generation."""
+    match fact:
+        case e.SegmentStored():
+            return fact.repaired_key, index_key(fact.repaired_key)
+        case e.ArtifactMade() | e.ManifestMade():
+            return (fact.key,)
+    return ()
+
+
+def _steps(fact: e.Event) -> tuple[str, ...]:
+    """The step of which a fact tells that it is over: its plan may be there, if it was a large one."""
+    return (fact.step,) if isinstance(fact, e.ArtifactMade | e.ProductFailed) and fact.step else ()
 
 
 def _product(key: str) -> str:

@@ -146,6 +146,7 @@ class Scene:
     silent: bool = False
     overwritten: bool = False
     cursed: tuple[str, str] | None = None
+    world: str = "Sound"
     kinds: tuple[str, ...] = KINDS
     struck: tuple[str, ...] = ()
     first: tuple[Strike, ...] = ()
@@ -153,8 +154,8 @@ class Scene:
 
     def play(self, stage: Stage, *strikes: Strike, again: str | None = None, **more: Any) -> App:
         """Tell it with more strikes, up to where nothing is awaited; `more` is set on the stage."""
-        told = {name: getattr(self, name) for name in ("lost", "silent", "overwritten", "cursed")}
-        stage.anew(*self.first, *strikes, **told, **more)
+        told = {name: getattr(self, name) for name in ("lost", "silent", "overwritten", "cursed", "world")}
+        stage.anew(*self.first, *strikes, **told | more)
         app = lived(stage, again or self.again[0], self.kinds)
         if self.cursed:
             stage.cursed = None
@@ -186,4 +187,9 @@ def scenes() -> list[Scene]:
         replace(lonely, name="a stop was never sent", first=(unstopped,)),
         Scene("a file kills its workers", cursed=("ingest", ".webm"), struck=("ingest", "redrive")),
         Scene("a picture kills its workers", cursed=("render", ".webm"), struck=("render", "redrive")),
+        PRODUCING,
     ]
+
+
+# Both kinds of somebody, and steps of several files: what is planned, written and told together is struck.
+PRODUCING = Scene("all is made", world="Producing", kinds=("video", "audio"), struck=("settle", "render"))

@@ -27,12 +27,14 @@ def test_a_broken_world_is_caught_by_a_kill(stage: Stage, world: str, strike: St
     assert said in "; ".join(found)
 
 
-SOUND = End({"SegmentStored": 1, "ArtifactMade": 1}, True, (), (), {"repaired": 1, "poster1": 1})
+SOUND = End(
+    {"SegmentStored": 1, "ArtifactMade": 1}, True, (), (), {"repaired": 1, "index": 1, "poster.jpg": 1}
+)
 
 
 def test_a_world_without_the_fence_is_caught_by_a_zombie(stage: Stage) -> None:
     body = live(OPUS, opus())
-    late = Strike("ingest", 1, "after s3.PutObject", "SIGSTOP")
+    late = Strike("ingest", 1, "before dynamodb.PutItem", "SIGSTOP")
     sleep = Sleep(COMES_ANEW, (late,), body, swept=True)
 
     assert any("a stale commit" in wrong for wrong in woken(stage, sleep, SOUND, "Unfenced"))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.reliability.kill.oracle import End, faults
 from tests.reliability.kill.platform import Stage, Strike
-from tests.reliability.kill.stories import Scene, scenes, sweep
+from tests.reliability.kill.stories import PRODUCING, Scene, scenes, sweep
 from tests.tally import Tally
 
 pytestmark = pytest.mark.slow
@@ -85,13 +85,31 @@ def test_a_kill_at_any_point_loses_and_doubles_nothing(
     stage: Stage, usual: Usual, size: Callable[[int, int], int], seed: int, tally: Tally
 ) -> None:
     chance = random.Random(seed)
-    others = (Usual.of(stage, scene) for scene in scenes()[1 : size(1, 1000)])
+    others = (Usual.of(stage, scene) for scene in scenes()[1 : size(1, 1000)] if scene is not PRODUCING)
     for expected in (usual, *others):
-        for case in chance.sample(expected.cases, min(size(4, 100_000), len(expected.cases))):
-            fell = tried(stage, case, expected, tally)
-            tally.case(fell)
-            if fell != 1:
-                tally.violation(f"{case}: {fell} strikes fell where 1 was planned")
+        struck(
+            stage, expected, chance.sample(expected.cases, min(size(4, 100_000), len(expected.cases))), tally
+        )
+
+
+@pytest.mark.invariant(5, "killed before or after any call that plans or makes products: 0 lost, 0 doubled")
+def test_a_kill_while_products_are_planned_or_made_loses_and_doubles_none(
+    stage: Stage, size: Callable[[int, int], int], seed: int, tally: Tally
+) -> None:
+    chance, expected = random.Random(seed), Usual.of(stage, PRODUCING)
+    assert set(expected.end.products) >= {"av", "track", "stem", "peaks", "mix.mp4", "mix.webm", "sprite"}
+    for operation in PRODUCING.struck:
+        cases = [case for case in expected.cases if case.strikes[0].operation == operation]
+        struck(stage, expected, chance.sample(cases, min(size(2, 100_000), len(cases))), tally)
+
+
+def struck(stage: Stage, expected: Usual, cases: list[Case], tally: Tally) -> None:
+    """Each of these, in which one strike is to fall."""
+    for case in cases:
+        fell = tried(stage, case, expected, tally)
+        tally.case(fell)
+        if fell != 1:
+            tally.violation(f"{case}: {fell} strikes fell where 1 was planned")
 
 
 @pytest.mark.invariant(5, "killed at i, and in the next try at j, all pairs in post-processing")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from chalicelib.flows.sweep import target_of
 from tests.reliability.kill.films import film, sound
 from tests.reliability.kill.oracle import End, faults
 from tests.reliability.kill.platform import Stage, Strike
@@ -77,9 +78,9 @@ def woken(stage: Stage, sleep: Sleep, end: End, world: str = "Sound") -> list[st
     stage.wake()
     stage.look()
     found = [f"a stale commit: {name}" for name in stage.facts.keys() - facts]
-    orphans = stage.aws.objects().keys() - objects
+    orphans = {target_of(key) for key in stage.aws.objects().keys() - objects}
     if len(orphans) > 1:
-        found.append(f"{len(orphans)} orphans")
+        found.append(f"orphans of {len(orphans)} leases")
     sweep(stage)
     return found + faults(stage, app, end)
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self, cast
 
@@ -35,6 +35,14 @@ class Sound(AwsWorld):
         for name in CLIENTS:
             getattr(self, name)
         return self
+
+
+class Producing(Sound):
+    """As it is deployed, with products whose steps make several files each."""
+
+    def __init__(self, config: Config, now: Callable[[], int]) -> None:
+        products = ("poster", "track", "av", "sprite", "stem", "peaks", "mix", "mix:aac")
+        super().__init__(replace(config, products=products), now)
 
 
 # --- broken on purpose ----------------------------------------------------------------------------
@@ -120,5 +128,5 @@ class Unfenced(Sound):
 
 
 WORLDS: dict[str, type[Sound]] = {
-    world.__name__: world for world in (Sound, Overwriting, Scattering, InTwo, Unfenced)
+    world.__name__: world for world in (Sound, Producing, Overwriting, Scattering, InTwo, Unfenced)
 }
