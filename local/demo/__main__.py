@@ -55,6 +55,7 @@ def perform(told: dict[str, Any], console: Console) -> bool:
         display.close()
     verdicts = {recording["recordingId"]: recording["verdict"] for recording in recordings}
     console.print(summary(manifest, verdicts))
+    console.print(products(manifest))
     into = FILES / manifest["sessionId"]
     shutil.rmtree(into, ignore_errors=True)
     count = download(manifest, into)
@@ -62,15 +63,15 @@ def perform(told: dict[str, Any], console: Console) -> bool:
     met, took = manifest["durationMs"] / 1000, time.monotonic() - began
     say(f"{met:.0f} s of meeting, recorded and processed in {took:.0f} s")
     say(f"files: {count} in {into}/, and in s3://{told['outputBucket']}/sessions/{manifest['sessionId']}/")
-    say(f"of which: {products(manifest)}")
     say(f"manifest: {tracklane.sessions(room_id)[0]['manifestKey']}")
     say(f"page:  {told['page']}")
     lacking = not_made(manifest)
     for line in lacking:
         say(f"MISSING: {line}")
     complete = all(verdict["complete"] for verdict in verdicts.values())
+    ended = "every product made" if not lacking else "NOT every product made: see above"
     say(
-        "every recording is complete"
+        f"every recording is complete, {ended}"
         if complete
         else "NOT every recording is complete: see the verdicts above"
     )

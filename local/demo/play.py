@@ -71,6 +71,7 @@ class Play:
 
     def session(self) -> dict[str, Any]:
         """The session's manifest, once it has been written and all products are settled."""
+        self.show.say("all recordings have their verdict; the session's products are being made")
         return self._wait(self._written, "the manifest was not written")
 
     def _written(self) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """What the demo shows: a live table on a terminal, plain lines elsewhere, and the summary."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -16,6 +16,19 @@ BARS = {
     "done": "[green]▰▰▰▰▰▰[/]",
     "failed": "[red]✗[/]",
 }
+
+# What a session's files are, from the whole to its parts.
+PRODUCTS = {
+    "mix": "everybody's sound in one file",
+    "av": "camera and microphone, or screen and its sound, in one file",
+    "track": "one camera, microphone or screen over the whole session",
+    "stem": "one track's sound over the whole session, for editors",
+    "peaks": "how loud a track is when, for drawing waves",
+    "sprite": "small pictures of a track, for seeking",
+    "poster": "a segment's first picture",
+    "repaired": "a delivered file, made seekable",
+}
+SEEN_MS = 50  # what would be shown as 0.0 s is left out
 
 type Recording = dict[str, Any]
 type Delivered = dict[str, set[str]]
@@ -104,9 +117,10 @@ def summary(manifest: dict[str, Any], verdicts: dict[str, dict[str, Any]]) -> Ta
     table = Table(title=f"Session {manifest['sessionId']}, {length / 1000:.1f} s", title_justify="left")
     for title in ("participant", "kind"):
         table.add_column(title)
-    for title in ("segments", "duration", "gaps"):
+    for title in ("segments", "recorded"):
         table.add_column(title, justify="right")
-    table.add_column("verdict")
+    for title in ("gaps, in s", "verdict"):
+        table.add_column(title)
     for participant in manifest["participants"]:
         name = participant["name"] or participant["participantId"]
         for track in participant["tracks"]:
@@ -115,10 +129,23 @@ def summary(manifest: dict[str, Any], verdicts: dict[str, dict[str, Any]]) -> Ta
     return table
 
 
-def products(manifest: dict[str, Any]) -> str:
-    """How many files there are of each product."""
-    counts = Counter(artifact["product"] for artifact in manifest["artifacts"])
-    return ", ".join(f"{count} {product}" for product, count in sorted(counts.items()))
+def products(manifest: dict[str, Any]) -> Table:
+    """A line for each product of the session."""
+    made: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for artifact in manifest["artifacts"]:
+        made[artifact["product"]].append(artifact)
+    table = Table(title="What was made of it", title_justify="left")
+    table.add_column("product")
+    for title in ("files", "size"):
+        table.add_column(title, justify="right")
+    for title in ("what each is", "as"):
+        table.add_column(title)
+    for product, words in PRODUCTS.items():
+        if files := made.get(product):
+            size = f"{sum(file['bytes'] for file in files) / 1000:.0f} kB"
+            forms = sorted({file["key"].rpartition(".")[2] for file in files})
+            table.add_row(product, str(len(files)), size, words, ", ".join(forms))
+    return table
 
 
 def not_made(manifest: dict[str, Any]) -> list[str]:
@@ -133,8 +160,11 @@ def not_made(manifest: dict[str, Any]) -> list[str]:
 def _track(track: dict[str, Any]) -> tuple[str, str, str]:
     spans = [segment for segment in track["segments"] if segment["start"] is not None]
     recorded = sum(segment["end"] - segment["start"] for segment in spans)
-    gaps = sum(gap["end"] - gap["start"] for gap in track["gaps"])
-    return str(len(spans)), f"{recorded / 1000:.2f} s", f"{len(track['gaps'])}, {gaps / 1000:.2f} s"
+    empty: Counter[str] = Counter()
+    for gap in track["gaps"]:
+        empty[gap["reason"].replace("_", " ")] += gap["end"] - gap["start"]
+    why = ", ".join(f"{reason} {ms / 1000:.1f}" for reason, ms in empty.most_common() if ms >= SEEN_MS)
+    return str(len(spans)), f"{recorded / 1000:.1f} s", why
 
 
 def _verdict(verdicts: list[dict[str, Any]]) -> str:
