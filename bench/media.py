@@ -1,4 +1,6 @@
-"""The media engine, product by product, against FFmpeg: `python -m bench.media [--runs N] [--minutes M | --hours H]`.
+"""The media engine, product by product, against FFmpeg.
+
+`python -m bench.media [--runs N] [--minutes M | --hours H]`.
 
 Every figure is of a process of its own, with its start and its children; processes take turns and medians are
 told. The sessions are made here: two people with a camera of 1280x720 that begins at half size, 15 % of the
@@ -233,9 +235,7 @@ def _long(folder: Path, hours: float) -> None:
             table.add_row(step.maker, files, minutes, f"{cpu_s:.1f}", f"{wall_s:.1f}")
     CONSOLE.print(table)
     peak_mb = getrusage(RUSAGE_SELF).ru_maxrss / 1000
-    CONSOLE.print(
-        f"{room.delivered / 1e6:.0f} MB delivered; peak of the process that made all, {peak_mb:.0f} MB"
-    )
+    CONSOLE.print(f"{room.delivered / 1e6:.0f} MB delivered; this process took {peak_mb:.0f} MB at most")
 
 
 def _made_here(engine: Engine, step: Step) -> tuple[float, float, str]:
