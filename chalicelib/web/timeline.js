@@ -147,9 +147,9 @@ function drawnSegment(segment, manifest) {
   }, size && h("span", { class: "size" }, size), ...segment.holes.map((hole) => drawnHole(hole, segment)));
 }
 
-/** A stretch inside a segment that lost its packets, drawn within the segment. */
+/** A stretch inside a segment without packets, drawn within the segment: a file does not tell why they are not there. */
 function drawnHole(hole, segment) {
   const inner = { durationMs: segment.end - segment.start };
-  const told = `Packets were lost here for ${length(hole.end - hole.start)}`;
+  const told = `No packets for ${length(hole.end - hole.start)}: they were lost, or silence was not sent`;
   return h("i", { class: "hole", data: { told }, style: spanned({ start: hole.start - segment.start, end: hole.end - segment.start }, inner) });
 }
