@@ -100,6 +100,7 @@ def test_no_other_day_holds_more(told: list[tuple[int, int]]) -> None:
 CLOCKS = [
     ("the stamp", (ZERO, 0, ZERO + 9_000, 5_000), (ZERO, "stamp", 100)),
     ("the stamp and the first packet", (ZERO, 40, ZERO + 9_000, 5_000), (ZERO + 40, "stamp", 100)),
+    ("the stamp, and a clock of a day or more", (ZERO, DAY, ZERO + 9_000, 5_000), (ZERO, "stamp", 100)),
     ("no stamp", (None, 40, ZERO + 9_000, 5_000), (ZERO + 4_000, "last_modified", 5_000)),
     ("no stamp, and longer than time itself", (None, 0, 1_000, 5_000), (0, "last_modified", 5_000)),
 ]

@@ -793,6 +793,12 @@ _RECONCILE: list[_Row] = [
         "",
         "flows/reconcile::a_file_that_was_given_up_is_not_queued_again_unless_it_is_redriven",
     ),
+    (
+        "a message that was lost is queued again",
+        "late = world.now() - STEP_MS",
+        "late = -STEP_MS",
+        "flows/products::a_lost_message_is_queued_again_after_a_while_and_not_before",
+    ),
 ]
 
 _RECORDING: list[_Row] = [
@@ -886,6 +892,24 @@ _SETTLE: list[_Row] = [
         "silence)\n        raise",
         "flows/settle::a_list_that_can_not_be_asked_holds_nothing_else_up",
     ),
+    (
+        "a step is queued once",
+        "if again or step.target not in before.targets]",
+        "if step.target]",
+        "flows/products::each_step_is_queued_once_however_often_its_session_is_looked_at",
+    ),
+    (
+        "a request is answered once",
+        "if session.verdict.settled or _asked(session) > before.asked:",
+        "if session:",
+        "flows/products::a_request_is_answered_once_while_the_session_goes_on",
+    ),
+    (
+        "a large order does not go through the queue",
+        "if len(whole) <= SMALL:",
+        "if whole:",
+        "flows/products::a_large_order_lies_in_the_bucket_and_its_message_names_it",
+    ),
 ]
 
 _INGEST: list[_Row] = [
@@ -919,6 +943,12 @@ _INGEST: list[_Row] = [
         "world.media.repair(hold.kept(reading), writing)",
         "world.media.repair(reading, writing)",
         "flows/work::a_long_file_is_kept_while_its_bytes_go_by",
+    ),
+    (
+        "a segment has its index before it has its fact",
+        '    world.shelf.put(ids.index_key(hold.target), repaired.index, "application/json")\n',
+        "",
+        "flows/ingest::the_sidecar_index_lies_beside_the_copy",
     ),
 ]
 
@@ -1034,6 +1064,12 @@ _DYNAMODB_WORK: list[_Row] = [
         "SET allowed = allowed + :more",
         "contracts/work::who_did_not_hear_what_it_redrove_allows_three_tries_and_no_more",
     ),
+    (
+        "a fact that was there keeps no other from being told",
+        "puts = [put for put, reason in zip(puts, reasons, strict=False) if not failed(reason)]",
+        "puts = []",
+        "contracts/work::facts_that_were_there_stay_and_hinder_no_other",
+    ),
 ]
 
 _SWEEP: list[_Row] = [
@@ -1054,6 +1090,18 @@ _SWEEP: list[_Row] = [
         '            world.catalog.keep_bookmark(f"sweep {walk.name}", walk.upto)\n',
         "            walk.began = walk.upto\n",
         "flows/sweep::both_walks_go_on_where_they_ended",
+    ),
+    (
+        "all files of a step are swept as one",
+        "        return step[1]\n",
+        "        return key\n",
+        "flows/sweep::all_files_of_a_step_that_nobody_committed_go_and_its_plan_stays",
+    ),
+    (
+        "an index is swept with its file",
+        '        return f"{index[1]}/repaired-{index[2]}.webm"\n',
+        "        return key\n",
+        "flows/sweep::each_file_belongs_to_the_work_that_made_it",
     ),
 ]
 
@@ -1187,6 +1235,18 @@ _DECODING: list[_Row] = [
         "decoder.options = {}",
         "media/poster::h264_too_large_to_decode_is_refused_by_its_decoder",
     ),
+    (
+        "sound is no longer than its packets say",
+        "count = min(frame.samples, into.shape[1] - at)",
+        "count = frame.samples",
+        "media/decoding::sound_is_as_long_as_its_packets_say_whatever_they_are",
+    ),
+    (
+        "how a decoder died is told",
+        '_CODES.get(death.how, "limits")',
+        '"limits"',
+        "media/decoding::a_decoder_that_crashes_is_its_segments_fault_and_the_next_call_is_well",
+    ),
 ]
 
 _CONTAINED: list[_Row] = [
@@ -1240,6 +1300,117 @@ _CONTAINED: list[_Row] = [
     ),
 ]
 
+_RENDER: list[_Row] = [
+    (
+        "a step that breaks off leaves no half file",
+        "    finally:\n        store.abandon()\n",
+        "    finally:\n        str(store)\n",
+        "flows/products::what_breaks_off_leaves_no_half_file",
+    ),
+    (
+        "a segment that can not be decoded is a fact",
+        "            _tell(world, order, unreadable)\n",
+        "            str(unreadable)\n",
+        "flows/products::what_can_not_be_decoded_is_said_of_its_recording_and_the_rest_is_made_without",
+    ),
+    (
+        "a step that can not be done is a fact",
+        "        return [_failed(step, hold.target, unreadable, world.now())]\n",
+        "        raise\n",
+        "flows/products::a_step_that_can_not_be_done_is_failed_once_and_not_planned_again",
+    ),
+    (
+        "who ends a file keeps the lease",
+        "        self.hold.renew()\n        self.writing.front(data)",
+        "        self.writing.front(data)",
+        "flows/products::who_writes_for_long_keeps_the_lease",
+    ),
+]
+
+_STEPS: list[_Row] = [
+    (
+        "another loudness is another step",
+        "        step.parts,\n        step.lufs,\n    ]",
+        "        step.parts,\n    ]",
+        "core/plan::another_recipe_and_another_loudness_give_other_keys",
+    ),
+    (
+        "another zero is another step",
+        "        step.zero_at,\n",
+        "",
+        "core/plan::the_same_meeting_at_another_time_has_other_keys",
+    ),
+    (
+        "another cut of a piece is another step",
+        "[piece.source, piece.start, piece.end, piece.skip_ms, piece.ppm]",
+        "[piece.source]",
+        "core/plan::a_change_changes_only_what_depends_on_it",
+    ),
+    (
+        "other parts are joined by another step",
+        "        step.parts,\n        step.lufs,\n    ]",
+        "        step.lufs,\n    ]",
+        "core/plan::parts_under_other_keys_are_joined_by_another_step",
+    ),
+]
+
+_PLAN: list[_Row] = [
+    (
+        "what failed is not tried again",
+        " and step.target not in done.failed]",
+        "]",
+        "core/plan::what_failed_or_was_given_up_is_not_tried_again",
+    ),
+]
+
+_DRIFT: list[_Row] = [
+    (
+        "a drift beyond what clocks have is nonsense",
+        "LEAST_PPM < size <= MOST_PPM",
+        "LEAST_PPM < size",
+        "core/drift::only_what_is_sure_and_can_be_noticed_is_corrected",
+    ),
+]
+
+_TIMELINE: list[_Row] = [
+    (
+        "a session lasts a day at most",
+        "return Span(start, min(end, start + DAY_MS))",
+        "return Span(start, end)",
+        "core/layout::a_session_ends_after_a_day_and_so_do_its_pieces",
+    ),
+    (
+        "a first timestamp of more than a day is not believed",
+        "(first_ms if first_ms < DAY_MS else 0)",
+        "first_ms",
+        "core/timeline::a_segment_starts_where_its_best_clock_says",
+    ),
+]
+
+_COPIES: list[_Row] = [
+    (
+        "a copy that breaks off leaves nothing",
+        "unfinished.callback(self._writing.abandon)",
+        "str(unfinished)",
+        "media/copies::a_file_that_is_shorter_than_its_index_says_fails_and_leaves_nothing",
+    ),
+]
+
+_SCAN: list[_Row] = [
+    (
+        "a long hole is not filled with what was heard last",
+        "count <= _MOST_REPEATED and ",
+        "",
+        "media/holes::short_holes_ring_out_and_long_ones_are_silent",
+    ),
+    (
+        "filler lasts no longer than what is missing",
+        "min(_FILLER_US, missing_us - at_us)",
+        "_FILLER_US",
+        "media/holes::what_decodes_lasts_as_long_as_the_clock_says",
+    ),
+]
+
 _TABLE: dict[str, list[_Row]] = {
     "adapters/dynamodb.py": _DYNAMODB,
     "adapters/dynamodb_items.py": _DYNAMODB_ITEMS,
@@ -1271,6 +1442,13 @@ _TABLE: dict[str, list[_Row]] = {
     "media/poster.py": _POSTER,
     "media/decoding.py": _DECODING,
     "media/contained.py": _CONTAINED,
+    "media/copies.py": _COPIES,
+    "media/scan.py": _SCAN,
+    "core/timeline.py": _TIMELINE,
+    "core/drift.py": _DRIFT,
+    "core/plan.py": _PLAN,
+    "core/steps.py": _STEPS,
+    "flows/render.py": _RENDER,
 }
 
 
