@@ -192,4 +192,4 @@ def test_a_session_can_be_finished_while_it_goes_on(stage: Stage, room: Meeting)
         stage.s3.get_object(Bucket=stage.told["outputBucket"], Key=told["manifestKey"])["Body"]
     )
     assert [finding["reason"] for finding in manifest["verdict"]["missing"]] == ["still_open"]
-    assert [made["product"] for made in manifest["artifacts"]] == ["repaired"]
+    assert "repaired" in [made["product"] for made in manifest["artifacts"]]

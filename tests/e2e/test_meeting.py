@@ -280,3 +280,36 @@ def test_other_systems_are_told_where_the_manifest_is(stage: Stage, demo: Demo, 
     ring = until("the session's last ring", last)
 
     assert (ring["roomId"], ring["complete"], ring["missing"]) == (demo.room["roomId"], True, 0)
+
+
+def test_what_is_asked_for_by_name_is_made_too(stage: Stage, demo: Demo) -> None:
+    names = ["stem:wav", "stem:opus", "mix:aac"]
+    told = stage.api.post(f"/sessions/{demo.session_id}/finish", {"products": names})
+
+    def made() -> Told | None:
+        manifest = stage.api.get(f"/sessions/{demo.session_id}")
+        states = {row["product"]: row["state"] for row in manifest["products"]}
+        return manifest if all(states.get(name) == "made" for name in names) else None
+
+    manifest = until("what was asked for", made)
+
+    assert told["toMake"]
+    assert stage.api.post(f"/sessions/{demo.session_id}/finish", {"products": names})["toMake"] == []
+    sounds = [file for file in manifest["artifacts"] if file["product"] in ("stem", "mix")]
+    codecs = Counter((file["product"], _sound(file["url"], manifest["durationMs"])) for file in sounds)
+    stems = len(demo.artifacts("stem"))
+    assert codecs == {
+        ("stem", "flac"): stems,
+        ("stem", "pcm_s16le"): stems,
+        ("stem", "opus"): stems,
+        ("mix", "opus"): 1,
+        ("mix", "aac"): 1,
+    }
+
+
+def _sound(url: str, duration_ms: int) -> str:
+    """The codec of a file of sound that lasts so long."""
+    with av.open(io.BytesIO(requests.get(url, timeout=TIMEOUT_S).content), "r") as file:
+        assert file.duration is not None
+        assert abs(file.duration // 1000 - duration_ms) <= 20
+        return file.streams.audio[0].codec_context.name
