@@ -328,7 +328,9 @@ def _starts(told: Told) -> None:
         v.answer(500, "x"),
         v.answer(403, "no"),
         v.reset(),
-        lambda sock: v.answer(400, {"message": f"no good: {vendor.seen[-1].headers['authorization']}"})(sock),
+        lambda sock: v.answer(400, {"message": f"no good: {vendor.seen[-1].headers.get('authorization')}"})(
+            sock
+        ),
     ]
     vendor.play(told.chance.choice(acts))
     track = {"roomId": v.ROOM, "participantId": f"p{told.chance.randrange(9)}", "kind": "audio"}
