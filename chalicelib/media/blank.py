@@ -4,9 +4,11 @@ A key frame, and frames after it that change nothing. They are made by the codec
 so that the same size gives the same bytes.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, wraps
 
 import av
 from av.error import FFmpegError
@@ -97,6 +99,22 @@ def blank(codec: str, width: int, height: int) -> Blank | None:
     return Blank(tuple(_SPELLED[codec](packet) if codec in _SPELLED else packet for packet in packets))
 
 
+def apart[**P, T](work: Callable[P, T]) -> Callable[P, T]:
+    """Work on a thread that ends with it.
+
+    Where SVT-AV1 runs as root, the thread that opens it gets the highest real-time priority and keeps it, and
+    so does whatever that thread starts: such a process takes the whole machine.
+    """
+
+    @wraps(work)
+    def on_a_thread(*args: P.args, **named: P.kwargs) -> T:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(work, *args, **named).result()
+
+    return on_a_thread
+
+
+@apart
 def _encoded(encoder: _Encoder, width: int, height: int) -> list[bytes]:
     context = av.CodecContext.create(encoder.name, "w")
     assert isinstance(context, VideoCodecContext)

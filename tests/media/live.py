@@ -19,6 +19,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from chalicelib.core.scan import Scan
+from chalicelib.media.blank import apart
 from chalicelib.media.index import Index, index_of
 from chalicelib.media.repair import repair
 
@@ -146,6 +147,7 @@ def _tone(index: int) -> AudioFrame:
 
 
 @cache
+@apart
 def pictures(
     encoder_name: str = "libvpx", width: int = 320, height: int = 180, frames: int = 60, keys_every: int = 20
 ) -> tuple[tuple[Sent, ...], bytes]:

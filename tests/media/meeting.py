@@ -20,6 +20,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from chalicelib.core.ids import Kind
+from chalicelib.media.blank import apart
 from tests.media.live import Codec, Sent, avcc, clusters, el, head, lengths, num, shifted
 
 ZERO_AT = 1_790_000_000_000
@@ -427,6 +428,7 @@ def _entry(codec: Codec, *media: bytes) -> bytes:
 
 
 @cache
+@apart
 def picture(name: str, size: tuple[int, int], fps: int, drop: float, variant: int, rate_told: bool) -> Loop:
     """A bar that crosses, and the flash, from a camera that leaves out some pictures."""
     times = _times(fps, drop, variant)

@@ -1,5 +1,7 @@
 """Black pictures: real decoders show them, as often as one likes."""
 
+import os
+
 import av
 import numpy as np
 import pytest
@@ -54,6 +56,16 @@ def test_a_size_has_the_same_bytes_each_time(codec: str) -> None:
     blank.cache_clear()
 
     assert made(codec, 320, 180) == first
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="priorities are read as Linux tells them")
+@pytest.mark.parametrize("codec", DECODERS)
+def test_no_encoder_leaves_its_priority_behind(codec: str) -> None:
+    blank.cache_clear()
+
+    made(codec, 320, 180)
+
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize("codec", DECODERS)
