@@ -6,14 +6,10 @@ sound is an hour of Opus, half of it silence by DTX, which repair fills up and f
 """
 
 import argparse
-import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -21,19 +17,10 @@ from imageio_ffmpeg import get_ffmpeg_exe  # type: ignore[import-untyped]
 from rich.console import Console
 from rich.table import Table
 
+from bench.measure import Run, in_child, median_run
 from tests.media.live import OPUS, VP8, Sent, clusters, dtx, head, opus, pictures, shifted
 
 MB, HOUR_MS = 1_000_000, 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one process took."""
-
-    cpu_s: float
-    wall_s: float
-    peak_mb: float
-    read: int
 
 
 def main() -> None:
@@ -54,7 +41,7 @@ def _bench(folder: Path, large: int, runs: int) -> None:
             table.add_row(*_row(source, name, medians, found["ffmpeg -c copy"]))
         source.unlink()
     for name, command in STARTS.items():
-        run = _median([_in_child([*command, str(folder / "none")]) for _ in range(runs + 1)][1:])
+        run = median_run([_in_child([*command, str(folder / "none")]) for _ in range(runs + 1)][1:])
         table.add_row(
             "none: start alone", name, f"{run.cpu_s:.3f}", "", f"{run.wall_s:.2f}", f"{run.peak_mb:.0f}"
         )
@@ -69,7 +56,7 @@ def _alternating(source: Path, target: Path, runs: int) -> dict[str, Run]:
         for name, command in ENGINES.items():
             measured[name].append(_in_child(command(source, target)))
     # The first turn brings file and programs into memory, and Python's modules into bytecode.
-    return {name: _median(taken[1:]) for name, taken in measured.items()}
+    return {name: median_run(taken[1:]) for name, taken in measured.items()}
 
 
 def _row(source: Path, name: str, run: Run, baseline: Run) -> tuple[str, ...]:
@@ -81,17 +68,8 @@ def _row(source: Path, name: str, run: Run, baseline: Run) -> tuple[str, ...]:
         f"{1000 * run.cpu_s / (size / MB):.2f}",
         f"{run.wall_s:.2f}",
         f"{run.peak_mb:.0f}",
-        f"{run.read / size:.3f}" if run.read else "-",
+        f"{run.told['read'] / size:.3f}" if run.told else "-",
         f"{run.cpu_s / baseline.cpu_s:.2f} x",
-    )
-
-
-def _median(runs: list[Run]) -> Run:
-    return Run(
-        statistics.median(run.cpu_s for run in runs),
-        statistics.median(run.wall_s for run in runs),
-        statistics.median(run.peak_mb for run in runs),
-        runs[0].read,
     )
 
 
@@ -100,7 +78,7 @@ def _median(runs: list[Run]) -> Run:
 # As a Lambda does it: pieces of the object in, the body's parts out as they come, the front last and apart.
 # Warm is a function that has done a file before: the second time's own CPU seconds are told.
 _REPAIR = """
-import sys, time
+import json, sys, time
 from chalicelib.media.repair import repair
 
 class Sink:
@@ -117,9 +95,10 @@ def once():
 if sys.argv[2] == "warm":
     once()
     began = time.process_time()
-    print(once(), time.process_time() - began)
+    read = once()
+    print(json.dumps({"read": read, "cpu_s": time.process_time() - began}))
 else:
-    print(once())
+    print(json.dumps({"read": once()}))
 """
 
 
@@ -156,28 +135,14 @@ STARTS = {
     "ffmpeg -c copy": [get_ffmpeg_exe(), "-version"],
 }
 
-# A process's peak memory begins with that of the process it was forked from, so that one has to be small.
-_MEASURE = """
-import json, os, subprocess, sys, time
-began = time.monotonic()
-child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
-told = child.stdout.read()
-_, status, used = os.wait4(child.pid, 0)
-wall = time.monotonic() - began
-assert status == 0, status
-numbers = told.split()
-read = int(numbers[0]) if numbers and numbers[0].isdigit() else 0
-cpu = float(numbers[1]) if read and len(numbers) > 1 else used.ru_utime + used.ru_stime
-print(json.dumps([cpu, wall, used.ru_maxrss / 1000, read]))
-"""
-
 
 def _in_child(command: list[str]) -> Run:
-    measure = [sys.executable, "-S", "-c", _MEASURE]
-    # As where Python is installed: its bytecode is kept, though here not beside the sources.
-    kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(Path(command[-1]).parent / "bytecode")}
-    done = subprocess.run([*measure, *command], check=True, stdout=subprocess.PIPE, env=os.environ | kept)
-    return Run(*json.loads(done.stdout))
+    """The CPU seconds are those that it tells of itself, if it does."""
+    run = in_child(command, Path(command[-1]).parent)
+    match run.told:
+        case {"cpu_s": float(cpu_s)}:
+            return replace(run, cpu_s=cpu_s)
+    return run
 
 
 # --- the files ---

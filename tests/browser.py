@@ -1,7 +1,11 @@
-"""One real Chromium for all tests of a process that need one."""
+"""One real Chromium for all tests of a process that need one, and what serves it."""
 
 import shutil
+import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -20,3 +24,30 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
         yield browser
         browser.close()
+
+
+class Door(BaseHTTPRequestHandler):
+    """Speaks HTTP/1.1 and says nothing of it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    """Serves a browser, which may hang up in the middle of a file; all else is a fault of ours."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over what a browser does."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def serving(door: type[Door]) -> Server:
+    """A server on a free port; whoever asked for it shuts it down."""
+    server = Server(("127.0.0.1", 0), door)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server

@@ -1,4 +1,4 @@
-"""What a message of the render queue asks for: a step, and whose segments it reads.
+"""What a message of the render queue asks for: a step, and whose segments it reads; and what came of it.
 
 | message                            | for                                                             |
 |------------------------------------|-----------------------------------------------------------------|
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core.events import SegmentStored
-from chalicelib.core.step import Step, step_of
+from chalicelib.core.events import ArtifactMade, SegmentStored
+from chalicelib.core.step import Made, Step, step_of
 
 SMALL = 128 << 10  # bytes: the queue takes twice as many, and what is said of a dead letter
 PLAN = "plan.json"  # the name below the step's target that a large order lies under
@@ -59,3 +59,21 @@ def order_of(told: dict[str, Any]) -> Order:
 def spelled(order: Order) -> bytes:
     """An order's bytes: the same order, the same bytes."""
     return json.dumps(order.told(), sort_keys=True, separators=(",", ":")).encode()
+
+
+def artifact(step: Step, target: str, made: Made, now: int) -> ArtifactMade:
+    """The fact of a file that a step made below this target."""
+    return ArtifactMade(
+        at=now,
+        product=made.output.product,
+        key=f"{target}/{made.name}",
+        content_type=made.content_type,
+        bytes=made.bytes,
+        participant_id=made.output.participant_id,
+        kind=made.output.kind,
+        source=made.output.source,
+        start=step.zero_at + made.start,
+        end=step.zero_at + made.end,
+        step=step.target,
+        notes=made.notes,
+    )

@@ -3,6 +3,9 @@
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.core.scan import Scan
 
 # Where a segment's start was taken from, and how far that may be off, in milliseconds. The file name's
 # stamp is inferred to be the segment's start; its accuracy is undocumented. Who corrects it by hand sees and
@@ -32,6 +35,28 @@ def starts(stamp_at: int | None, first_ms: int, modified_at: int, duration_ms: i
     if stamp_at is not None:
         return stamp_at + (first_ms if first_ms < DAY_MS else 0), "stamp", CLOCKS["stamp"]
     return max(0, modified_at - duration_ms), "last_modified", CLOCKS["last_modified"]
+
+
+def scanned(scan: Scan, stamp_at: int | None, modified_at: int) -> dict[str, Any]:
+    """What `SegmentStored` tells of a file's inside, and where that lies on the session's clock."""
+    start_at, clock, uncertainty_ms = starts(stamp_at, scan.first_ms, modified_at, scan.duration_ms)
+    return {
+        "start_at": start_at,
+        "duration_ms": scan.duration_ms,
+        "clock": clock,
+        "uncertainty_ms": uncertainty_ms,
+        "codec": scan.codec,
+        "width": scan.width,
+        "height": scan.height,
+        "resolutions": scan.resolutions,
+        "holes": scan.holes,
+        "tail_lost": scan.tail_lost,
+        "lost_bytes": scan.lost_bytes,
+        "clock_breaks": scan.clock_breaks,
+        "first_ms": scan.first_ms,
+        "sounded_us": scan.sounded_us,
+        "spanned_us": scan.spanned_us,
+    }
 
 
 def gaps(spans: Iterable[Span], whole: Span) -> list[Span]:

@@ -10,7 +10,7 @@ from chalicelib.core.order import Order
 from chalicelib.core.plan import REPAIRED, posters
 from chalicelib.core.recording import GONE
 from chalicelib.core.scan import NotRecording, Scan
-from chalicelib.core.timeline import starts
+from chalicelib.core.timeline import scanned
 from chalicelib.core.trigger import Appeared
 from chalicelib.flows.work import Hold, Job, once
 from chalicelib.ports import Object, Reading, World, recording_subject
@@ -85,28 +85,11 @@ def _delivery(where: ids.Place, delivered: Object, now: int) -> dict[str, Any]:
 def _stored(
     where: ids.Place, delivered: Object, scan: Scan, target: str, size: int, now: int
 ) -> e.SegmentStored:
-    start_at, clock, uncertainty_ms = starts(
-        where.stamp_at, scan.first_ms, delivered.modified_at, scan.duration_ms
-    )
     return e.SegmentStored(
         **_delivery(where, delivered, now),
-        start_at=start_at,
-        duration_ms=scan.duration_ms,
-        clock=clock,
-        uncertainty_ms=uncertainty_ms,
-        codec=scan.codec,
-        width=scan.width,
-        height=scan.height,
-        resolutions=scan.resolutions,
-        holes=scan.holes,
-        tail_lost=scan.tail_lost,
+        **scanned(scan, where.stamp_at, delivered.modified_at),
         repaired_key=target,
         repaired_bytes=size,
-        lost_bytes=scan.lost_bytes,
-        clock_breaks=scan.clock_breaks,
-        first_ms=scan.first_ms,
-        sounded_us=scan.sounded_us,
-        spanned_us=scan.spanned_us,
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from chalicelib.core import events as e
 from chalicelib.core.errors import Invalid, Unavailable
-from chalicelib.core.order import Order, order_of
+from chalicelib.core.order import Order, artifact, order_of
 from chalicelib.core.scan import BadSegment, NotRecording
-from chalicelib.core.step import Made, Step
+from chalicelib.core.step import Step
 from chalicelib.flows.work import Hold, Job, once
 from chalicelib.ports import Shelf, World, Writing, recording_subject, session_subject
 
@@ -66,7 +66,7 @@ def _made(world: World, order: Order, hold: Hold) -> list[e.Event]:
     finally:
         store.abandon()
     log.info("%s: %s bytes read, %s written, %s files", step.maker, store.taken, store.given, len(made))
-    return [_artifact(step, hold.target, file, world.now()) for file in made]
+    return [artifact(step, hold.target, file, world.now()) for file in made]
 
 
 def _tell(world: World, order: Order, bad: BadSegment) -> None:
@@ -86,23 +86,6 @@ def _failed(step: Step, target: str, unreadable: NotRecording, now: int) -> e.Pr
         source=getattr(unreadable, "source", ""),
         reason=str(unreadable),
         step=step.target,
-    )
-
-
-def _artifact(step: Step, target: str, made: Made, now: int) -> e.ArtifactMade:
-    return e.ArtifactMade(
-        at=now,
-        product=made.output.product,
-        key=f"{target}/{made.name}",
-        content_type=made.content_type,
-        bytes=made.bytes,
-        participant_id=made.output.participant_id,
-        kind=made.output.kind,
-        source=made.output.source,
-        start=step.zero_at + made.start,
-        end=step.zero_at + made.end,
-        step=step.target,
-        notes=made.notes,
     )
 
 

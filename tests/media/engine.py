@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from chalicelib.core.events import ArtifactMade, Event, SegmentStored
+from chalicelib.core.events import Event, SegmentStored
 from chalicelib.core.ids import Place, artifact_key, index_key, stamp, unannounced_id
+from chalicelib.core.order import artifact
 from chalicelib.core.plan import NAMES, REPAIRED, Wanted, pending, planned
 from chalicelib.core.scan import Scan
 from chalicelib.core.session import Session
 from chalicelib.core.step import Made, Output, Step, step_of
-from chalicelib.core.timeline import starts
+from chalicelib.core.timeline import scanned
 from chalicelib.media.copies import copies
 from chalicelib.media.poster import make_poster
 from chalicelib.media.repair import repair
@@ -84,7 +85,7 @@ class Engine:
         """Run a step as it comes out of a queue."""
         step = step_of(json.loads(json.dumps(step.told())))
         found = MAKERS[step.maker](step, Store(self.shelf, step.target))
-        self.facts += [_artifact(step, made) for made in found]
+        self.facts += [artifact(step, step.target, made, 0) for made in found]
         return [
             Product(
                 made.output,
@@ -123,10 +124,8 @@ def _delivered(segment: Segment) -> tuple[Place, str]:
 def _stored(
     segment: Segment, where: Place, scan: Scan, *, key: str, etag: str, target: str, size: int
 ) -> SegmentStored:
-    start_at, clock, uncertainty_ms = starts(
-        where.stamp_at, scan.first_ms, segment.modified_at, scan.duration_ms
-    )
     return SegmentStored(
+        **scanned(scan, where.stamp_at, segment.modified_at),
         at=segment.modified_at,
         key=key,
         etag=etag,
@@ -135,39 +134,7 @@ def _stored(
         participant_id=where.participant_id,
         kind=where.kind,
         file=where.file,
-        start_at=start_at,
-        duration_ms=scan.duration_ms,
-        clock=clock,
-        uncertainty_ms=uncertainty_ms,
-        codec=scan.codec,
-        width=scan.width,
-        height=scan.height,
-        resolutions=scan.resolutions,
-        holes=scan.holes,
-        tail_lost=scan.tail_lost,
         repaired_key=target,
         repaired_bytes=size,
-        lost_bytes=scan.lost_bytes,
-        clock_breaks=scan.clock_breaks,
         modified_at=segment.modified_at,
-        first_ms=scan.first_ms,
-        sounded_us=scan.sounded_us,
-        spanned_us=scan.spanned_us,
-    )
-
-
-def _artifact(step: Step, made: Made) -> ArtifactMade:
-    return ArtifactMade(
-        at=0,
-        product=made.output.product,
-        key=f"{step.target}/{made.name}",
-        content_type=made.content_type,
-        bytes=made.bytes,
-        participant_id=made.output.participant_id,
-        kind=made.output.kind,
-        source=made.output.source,
-        start=step.zero_at + made.start,
-        end=step.zero_at + made.end,
-        step=step.target,
-        notes=made.notes,
     )

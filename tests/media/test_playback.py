@@ -1,20 +1,17 @@
 """What real Chromium makes of the files, through ranged GETs as a user's player would send them."""
 
 import re
-import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import batched, pairwise
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from chalicelib.core.ids import Kind
+from tests.browser import Door, Server, serving
 from tests.media.engine import Engine, Product
 from tests.media.meeting import LENGTH_MS, ZERO_AT, Meeting, hertz, meeting
 from tests.media.production import Production, produced
@@ -229,10 +226,8 @@ def _made(production: Production) -> Iterator[tuple[str, File]]:
         )
 
 
-def _served(theatre: Theatre) -> ThreadingHTTPServer:
-    class Door(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+def _served(theatre: Theatre) -> Server:
+    class Files(Door):
         def do_GET(self) -> None:
             path = theatre.shelf.path(self.path.strip("/"))
             body = path.read_bytes() if path.is_file() else b"<!doctype html><title>player</title>"
@@ -252,20 +247,8 @@ def _served(theatre: Theatre) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(body[first : last + 1])
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A browser may hang up in the middle of a file; all else is a fault of ours."""
-            if not isinstance(sys.exception(), ConnectionError):
-                super().handle_error(request, client_address)
-
-    server = Server(("127.0.0.1", 0), Door)
+    server = serving(Files)
     theatre.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 

@@ -5,25 +5,34 @@ It listens under a path like API Gateway's stage prefix.
 
 import json
 import re
-import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 from chalice.test import Client
 
 from app import app
+from tests.browser import Door, Server, serving
 from tests.page.meeting import Meeting
 
 PREFIX = "/restapis/a1/local/_user_request_"
 TOKEN = "eyJh.eyJz.c2ln"
 
+SHARE = ("shareId", "createdAt", "expiresAt", "revokedAt", "by")
+
 type Answer = tuple[int, dict[str, str], bytes]
+
+
+class Asked:
+    """A request to the API, taken apart."""
+
+    def __init__(self, method: str, parts: list[str], query: str, body: bytes) -> None:
+        self.method, self.parts = method, parts
+        self.query = dict(parse_qsl(query))
+        self.json: dict[str, Any] = json.loads(body or b"{}")
 
 
 @dataclass
@@ -35,6 +44,8 @@ class Stack:
     meetings: list[Meeting] = field(default_factory=list)
     down: bool = False
     valid_seconds: int = 900
+    people_apiece: int = 0  # a manifest comes in pieces of so many participants; 0 is whole
+    shares: dict[str, dict[str, Any]] = field(default_factory=dict)  # by token
     media_asked: list[str] = field(default_factory=list)
 
     @property
@@ -42,45 +53,115 @@ class Stack:
         """The page's address."""
         return f"http://127.0.0.1:{self.port}{PREFIX}/"
 
-    def answer(self, path: str, headers: dict[str, str]) -> Answer:
-        """What a GET is answered with."""
+    def answer(self, path: str, headers: dict[str, str], method: str = "GET", body: bytes = b"") -> Answer:
+        """What a request is answered with."""
         url = urlsplit(path)
         if url.path.startswith("/outputs/"):
             return self._media(unquote(url.path).rpartition("/")[2], url.query, headers.get("range"))
         below = url.path.removeprefix(PREFIX)
         if below in ("", "/") or below.startswith("/web/"):
             return _by_chalice(below or "/", headers)
-        return self._api(below, parse_qs(url.query), headers)
+        asked = Asked(method, [unquote(part) for part in below.strip("/").split("/")], url.query, body)
+        return self._api(asked, headers)
 
-    def _api(self, path: str, query: dict[str, list[str]], headers: dict[str, str]) -> Answer:
+    def _api(self, asked: Asked, headers: dict[str, str]) -> Answer:
         if self.down:
-            return _json({"error": {"code": "unavailable", "message": "The ledger is out of reach"}}, 503)
+            return _refused(503, "unavailable", "The ledger is out of reach")
+        if asked.parts[0] == "shared":
+            return self._shared(asked)
         if headers.get("authorization") != f"Bearer {TOKEN}":
             return _json({"message": "Unauthorized"}, 401)
-        told = self._told([unquote(part) for part in path.strip("/").split("/")], query)
-        refusal = {"error": {"code": "session_not_found", "message": "no such session is known"}}
-        return _json(told) if told else _json(refusal, 404)
+        return self._told(asked) or _refused(404, "session_not_found", "no such session is known")
 
-    def _told(self, parts: list[str], query: dict[str, list[str]]) -> dict[str, Any] | None:
-        known = {meeting.session_id: meeting for meeting in self.meetings}
-        match parts:
-            case ["sessions"]:
-                return {"sessions": [meeting.line() for meeting in self.meetings], "cursor": None}
-            case ["sessions", session_id] if session_id in known:
-                return self._with_urls(known[session_id].manifest())
-            case ["recordings"] if query["sessionId"][0] in known:
-                return {"recordings": known[query["sessionId"][0]].recordings(), "cursor": None}
-            case ["recordings", wanted, "events"]:
+    def _told(self, asked: Asked) -> Answer | None:
+        match asked.method, *asked.parts:
+            case "GET", "sessions":
+                return _json(self._sessions(asked))
+            case _, "sessions", session_id, *rest if found := self._meeting(session_id):
+                return self._session(asked, found, rest)
+            case "GET", "recordings" if found := self._meeting(asked.query["sessionId"]):
+                return _json({"recordings": found.recordings(), "cursor": None})
+            case "GET", "recordings", wanted, "events":
                 owner = next(meeting for meeting in self.meetings if wanted in meeting.facts)
-                return {"events": owner.events(wanted), "cursor": None}
+                return _json({"events": owner.events(wanted), "cursor": None})
         return None
 
-    def _with_urls(self, told: dict[str, Any]) -> dict[str, Any]:
+    def _meeting(self, session_id: str) -> Meeting | None:
+        return next((meeting for meeting in self.meetings if meeting.session_id == session_id), None)
+
+    def _sessions(self, asked: Asked) -> dict[str, Any]:
+        room, person = asked.query.get("roomId"), asked.query.get("participantId")
+        found = [
+            m for m in self.meetings if room in (None, m.room_id) and (person is None or person in m.names)
+        ]
+        return {"sessions": [meeting.line() for meeting in found], "cursor": None}
+
+    def _session(self, asked: Asked, meeting: Meeting, rest: list[str]) -> Answer | None:
+        match asked.method, *rest:
+            case ("GET",):
+                return _json(self._manifest(meeting, asked.query))
+            case "POST", "addresses":
+                return self._addresses(asked, meeting)
+            case "POST", "shares":
+                return _json(self._share(meeting, asked.json.get("expiresInSeconds", 604_800)), 201)
+            case "GET", "shares":
+                ours = [told for told in self.shares.values() if told["sessionId"] == meeting.session_id]
+                return _json({"shares": [{name: told[name] for name in SHARE} for told in ours]})
+            case "DELETE", "shares", share_id:
+                told = next(told for told in self.shares.values() if told["shareId"] == share_id)
+                told["revokedAt"] = _now()
+                return _json({"shareId": share_id, "revokedAt": told["revokedAt"]})
+        return None
+
+    def _share(self, meeting: Meeting, seconds: int) -> dict[str, Any]:
+        token = f"shared-{len(self.shares)}.c2ln"
+        self.shares[token] = {
+            "shareId": f"share-{len(self.shares)}",
+            "sessionId": meeting.session_id,
+            "createdAt": _now(),
+            "expiresAt": _now() + seconds * 1000,
+            "revokedAt": None,
+            "by": "app",
+        }
+        return {"token": token, **{name: self.shares[token][name] for name in ("shareId", "expiresAt")}}
+
+    def _shared(self, asked: Asked) -> Answer:
+        told = self.shares.get(asked.parts[1])
+        meeting = self._meeting(told["sessionId"]) if told else None
+        if not told or not meeting or told["revokedAt"] or told["expiresAt"] <= _now():
+            return _refused(
+                404, "share_not_found", "this link opens nothing: it is wrong, over or taken back"
+            )
+        if asked.method == "POST":
+            return self._addresses(asked, meeting)
+        query = {**asked.query, "addresses": "none"}
+        return _json(_pared(self._manifest(meeting, query)) | {"expiresAt": told["expiresAt"]})
+
+    def _manifest(self, meeting: Meeting, query: dict[str, str]) -> dict[str, Any]:
+        told = meeting.manifest()
+        if query.get("addresses") != "none":
+            for artifact in told["artifacts"]:
+                artifact["url"] = self._url(artifact["key"])
+        first, apiece = int(query.get("cursor", 0)), self.people_apiece or len(told["participants"])
+        upto = first + apiece
+        people = told["participants"][first:upto]
+        names = {person["participantId"] for person in people} | ({None} if first == 0 else set())
+        artifacts = [artifact for artifact in told["artifacts"] if artifact["participantId"] in names]
+        cursor = str(upto) if upto < len(told["participants"]) else None
+        return {**told, "participants": people, "artifacts": artifacts, "cursor": cursor}
+
+    def _addresses(self, asked: Asked, meeting: Meeting) -> Answer:
+        keys, ours = asked.json["keys"], {artifact["key"] for artifact in meeting.manifest()["artifacts"]}
+        strange = [key for key in keys if key not in ours]
+        if strange or not 1 <= len(keys) <= 200:
+            return _refused(400, "invalid_keys", f"not keys of this session: {strange}")
+        expires = _now() + self.valid_seconds * 1000
+        return _json({"addresses": {key: self._url(key) for key in keys}, "expiresAt": expires})
+
+    def _url(self, key: str) -> str:
         now = datetime.now(UTC)
         signed = f"X-Amz-Date={now:%Y%m%dT%H%M%SZ}&X-Amz-Expires={self.valid_seconds}&at={now.timestamp()}"
-        for artifact in told["artifacts"]:
-            artifact["url"] = f"http://127.0.0.1:{self.port}/outputs/{artifact['key']}?{signed}"
-        return told
+        return f"http://127.0.0.1:{self.port}/outputs/{quote(key)}?{signed}"
 
     def _media(self, name: str, query: str, wanted: str | None) -> Answer:
         self.media_asked.append(name)
@@ -108,33 +189,44 @@ def _json(told: dict[str, Any], status: int = 200) -> Answer:
     return status, {"Content-Type": "application/json"}, json.dumps(told).encode()
 
 
-def served(stack: Stack) -> ThreadingHTTPServer:
+def _refused(status: int, code: str, message: str) -> Answer:
+    return _json({"error": {"code": code, "message": message, "field": None, "expected": None}}, status)
+
+
+def _pared(told: dict[str, Any]) -> dict[str, Any]:
+    """What a manifest says to whom it is shared with: nothing of raw objects and recordings."""
+    return _without(told, {"recordings", "recordingId", "source", "detail"}, {"segments": {"key", "bytes"}})
+
+
+def _without(told: Any, hidden: set[str], below: dict[str, set[str]]) -> Any:
+    if isinstance(told, list):
+        return [_without(one, hidden, below) for one in told]
+    if not isinstance(told, dict):
+        return told
+    kept = {name: value for name, value in told.items() if name not in hidden}
+    return {name: _without(value, hidden | below.get(name, set()), below) for name, value in kept.items()}
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def served(stack: Stack) -> Server:
     """Serve it on a free port, until `shutdown`."""
 
-    class Door(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Answers(Door):
         def do_GET(self) -> None:
             told = {name.lower(): value for name, value in self.headers.items()}
-            status, headers, body = stack.answer(self.path, told)
+            sent = self.rfile.read(int(told.get("content-length", 0)))
+            status, headers, body = stack.answer(self.path, told, self.command, sent)
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
+        do_POST = do_DELETE = do_GET
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A browser may hang up in the middle of a file; all else is a fault of ours."""
-            if not isinstance(sys.exception(), ConnectionError):
-                super().handle_error(request, client_address)
-
-    server = Server(("127.0.0.1", 0), Door)
+    server = serving(Answers)
     stack.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     return server

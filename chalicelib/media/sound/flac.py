@@ -5,19 +5,15 @@ their number, so all stems share one encoder, and each frame is given its stem's
 """
 
 import hashlib
-from fractions import Fraction
 from functools import cache
 
-import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
-from av.audio.frame import AudioFrame
 
-from chalicelib.media.sound.opus import RATE
+from chalicelib.media.sound.encoding import RATE, encoded, encoder
 from chalicelib.media.sound.voice import Samples
 from chalicelib.media.store import Writing
 
-_LAYOUTS = {1: "mono", 2: "stereo"}
 _FRAME = 4_608
 _STREAM_INFO_LAST, _STREAM_INFO_BYTES = 0x80, 34
 _BITS = 16
@@ -34,30 +30,18 @@ class Frames:
         channels = samples.shape[1]
         if channels not in self._codecs:
             self._codecs[channels] = _codec(channels)
-        return _encode(self._codecs[channels], samples)
+        return encoded(self._codecs[channels], samples)
 
     @staticmethod
     def last(samples: Samples) -> list[bytes]:
         """A frame of fewer samples; after one an encoder takes no more."""
         codec = _codec(samples.shape[1])
-        frames = [*_encode(codec, samples), *map(bytes, codec.encode(None))]
+        frames = [*encoded(codec, samples), *map(bytes, codec.encode(None))]
         return [frame for frame in frames if frame]
 
 
 def _codec(channels: int) -> AudioCodecContext:
-    codec = av.CodecContext.create("flac", "w")
-    assert isinstance(codec, AudioCodecContext)
-    codec.sample_rate, codec.layout, codec.format = RATE, _LAYOUTS[channels], "s16"
-    codec.time_base, codec.thread_count = Fraction(1, RATE), 1
-    codec.options = {"compression_level": "5"}
-    return codec
-
-
-def _encode(codec: AudioCodecContext, samples: Samples) -> list[bytes]:
-    part = np.ascontiguousarray(samples).reshape(1, -1)
-    frame = AudioFrame.from_ndarray(part, format="s16", layout=codec.layout.name)
-    frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
-    return [bytes(packet) for packet in codec.encode(frame)]
+    return encoder("flac", channels, {"compression_level": "5"})
 
 
 class Flac:

@@ -4,22 +4,19 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 
-import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
-from av.audio.frame import AudioFrame
 
 from chalicelib.media.matroska import Extras, Track
 from chalicelib.media.mux import Muxer
+from chalicelib.media.sound.encoding import RATE, encoded, encoder
 from chalicelib.media.sound.voice import Samples
 from chalicelib.media.store import Writing
 
 FRAME, FRAME_MS = 960, 20
 # How much later libopus gives what it is given; decoders are told to drop it.
 LOOK_AHEAD = 312
-RATE = 48_000
 _BIT_RATES = {1: 64_000, 2: 96_000}
-_LAYOUTS = {1: "mono", 2: "stereo"}
 _AT_ONCE, _WARM = 10 * FRAME, 24 * FRAME
 _SILENCE_BYTES = 3
 _KEY = 0x80
@@ -48,7 +45,7 @@ class Encoder:
             at = start
             while at < end and (sounds or self._silence is None):
                 step = _AT_ONCE if sounds else FRAME
-                packets += _encoded(codec, samples[at : min(at + step, end)])
+                packets += encoded(codec, samples[at : min(at + step, end)])
                 self._silence = packets[-1] if packets and len(packets[-1]) <= _SILENCE_BYTES else None
                 at += step
             packets += [self._silence or b""] * max(0, (end - at) // FRAME)
@@ -64,7 +61,7 @@ class Encoder:
         if self._codec is None or channels > self._codec.channels:
             self._codec, self._silence = _codec(channels), None
             if len(self._recent):
-                _encoded(self._codec, np.repeat(self._recent, channels, axis=1))
+                encoded(self._codec, np.repeat(self._recent, channels, axis=1))
         return self._codec
 
 
@@ -84,20 +81,9 @@ def _runs(samples: Samples) -> Iterator[tuple[int, int, bool]]:
 
 
 def _codec(channels: int) -> AudioCodecContext:
-    codec = av.CodecContext.create("libopus", "w")
-    assert isinstance(codec, AudioCodecContext)
-    # Of 16 bits: then what is below the last of them is silence, which takes three bytes.
-    codec.sample_rate, codec.layout, codec.format = RATE, _LAYOUTS[channels], "s16"
-    codec.bit_rate, codec.time_base, codec.thread_count = _BIT_RATES[channels], Fraction(1, RATE), 1
-    codec.options = {"application": "audio", "compression_level": "5"}
-    return codec
-
-
-def _encoded(codec: AudioCodecContext, samples: Samples) -> list[bytes]:
-    part = np.ascontiguousarray(samples).reshape(1, -1)
-    frame = AudioFrame.from_ndarray(part, format="s16", layout=codec.layout.name)
-    frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
-    return [bytes(packet) for packet in codec.encode(frame)]
+    # Of 16 bits what is below the last of them is silence, which takes three bytes.
+    options = {"application": "audio", "compression_level": "5"}
+    return encoder("libopus", channels, options, _BIT_RATES[channels])
 
 
 class OpusWebm:

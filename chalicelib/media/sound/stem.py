@@ -5,8 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
+from chalicelib.media.sound.encoding import RATE
 from chalicelib.media.sound.flac import Flac, Frames
-from chalicelib.media.sound.opus import RATE, Encoder, OpusWebm
+from chalicelib.media.sound.opus import Encoder, OpusWebm
 from chalicelib.media.sound.voice import Samples
 from chalicelib.media.store import Writing
 
