@@ -47,31 +47,54 @@ export function setToken(told) {
 }
 
 /**
- * GET a path with query parameters; empty ones are left out.
+ * Ask for a path, with query parameters, or with a body to send as JSON; what is empty of the query is left out.
  * @throws {ApiError}
  */
-export async function get(path, query = {}, signal = undefined) {
+export async function call(method, path, { query = {}, body = undefined, signal = undefined } = {}) {
   const url = new URL(path, BASE);
   for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
-  const answer = await ask(url, signal);
+  const answer = await ask(url, method, body, signal);
   const told = await answer.json().catch(() => ({}));
   if (answer.ok) return told;
   throw new ApiError(answer.status, told.error?.code, told.error?.message ?? told.message ?? told.Message ?? answer.statusText);
 }
 
-async function ask(url, signal) {
+async function ask(url, method, body, signal) {
+  const headers = { ...(token() && { Authorization: `Bearer ${token()}` }), ...(body && { "Content-Type": "application/json" }) };
   try {
-    return await fetch(url, { headers: { Authorization: `Bearer ${token()}` }, cache: "no-store", signal });
+    return await fetch(url, { method, headers, body: body && JSON.stringify(body), cache: "no-store", signal });
   } catch (fault) {
     if (fault.name === "AbortError") throw fault;
     throw new ApiError(0, "unreachable", "No answer");
   }
 }
 
-export const sessions = (cursor, signal) => get("sessions", { limit: 50, cursor }, signal);
-export const session = (id, signal) => get(`sessions/${encodeURIComponent(id)}`, {}, signal);
+const get = (path, query, signal) => call("GET", path, { query, signal });
+const at = (sessionId, ...more) => ["sessions", encodeURIComponent(sessionId), ...more].join("/");
+
+export const sessions = (wanted, cursor, signal) => get("sessions", { ...wanted, limit: 50, cursor }, signal);
+export const session = (id, signal) => whole(at(id), {}, signal);
+export const addresses = (id, keys) => call("POST", at(id, "addresses"), { body: { keys } });
+export const shared = (secret, signal) => whole(`shared/${encodeURIComponent(secret)}`, {}, signal);
+export const sharedAddresses = (secret, keys) => call("POST", `shared/${encodeURIComponent(secret)}/addresses`, { body: { keys } });
+export const shares = async (id) => (await get(at(id, "shares"))).shares;
+export const share = (id, expiresInSeconds) => call("POST", at(id, "shares"), { body: { expiresInSeconds } });
+export const revoke = (id, shareId) => call("DELETE", at(id, "shares", encodeURIComponent(shareId)));
 export const recordings = (sessionId, signal) => every("recordings", "recordings", { sessionId, limit: 100 }, signal);
 export const events = (id, signal) => every(`recordings/${encodeURIComponent(id)}/events`, "events", {}, signal);
+
+/** A manifest that comes in pieces, put together: the first has all but the later participants and their artifacts. */
+async function whole(path, query, signal) {
+  const told = await get(path, query, signal);
+  let { cursor } = told;
+  while (cursor) {
+    const more = await get(path, { ...query, cursor }, signal);
+    told.participants.push(...more.participants);
+    told.artifacts.push(...more.artifacts);
+    cursor = more.cursor;
+  }
+  return told;
+}
 
 async function every(path, field, query, signal) {
   const found = [];
@@ -82,14 +105,6 @@ async function every(path, field, query, signal) {
     cursor = page.cursor;
   } while (cursor);
   return found;
-}
-
-/** When a presigned address stops working, in epoch milliseconds; never, where it does not say. */
-export function expiresAt(url) {
-  const query = URL.canParse(url ?? "") ? new URL(url).searchParams : new URLSearchParams();
-  if (query.has("Expires")) return Number(query.get("Expires")) * 1000;
-  const signed = query.get("X-Amz-Date")?.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z");
-  return signed ? Date.parse(signed) + Number(query.get("X-Amz-Expires")) * 1000 : Infinity;
 }
 
 /** The event that says, in `detail`, with which fault a repeated call ended; null is none. */

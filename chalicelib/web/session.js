@@ -1,5 +1,6 @@
 /** One session: its verdict, stage, timeline, files and stories, kept up to date while it is under way. */
 
+import { Addresses } from "./addresses.js";
 import * as api from "./api.js";
 import { h, icon } from "./dom.js";
 import { filesPanel, storiesPanel } from "./files.js";
@@ -10,8 +11,6 @@ import { Timeline } from "./timeline.js";
 import { called, counted, day, kindWord, length, stamp, time } from "./words.js";
 
 const LIVE_MS = 3_000;
-const CHECK_MS = 15_000;
-const FRESH_MS = 90_000;
 const STEP_MS = { ArrowLeft: -5_000, ArrowRight: 5_000 };
 
 /** Show a session until closed. */
@@ -26,13 +25,14 @@ class View {
   #drawn = "";
   #stories = "";
   #opened = new Set();
-  #checkedAt = 0;
 
   constructor(main, sessionId, signal) {
     Object.assign(this, { main, sessionId, signal });
-    this.player = new Player(() => this.refresh());
+    const addresses = new Addresses((keys) => api.addresses(sessionId, keys));
+    this.player = new Player(addresses);
+    this.player.refresh = () => this.refresh();
     this.stage = new Stage(this.player);
-    this.timeline = new Timeline(this.player);
+    this.timeline = new Timeline(this.player, addresses);
     this.parts = {
       head: h("header", { class: "head" }), verdict: h("section", { class: "verdict", "aria-label": "Verdict" }),
       transport: transport(this.player), files: h("section", {}), stories: h("section", {}),
@@ -48,20 +48,16 @@ class View {
     const [manifest, recordings] = await Promise.all([
       api.session(this.sessionId, this.signal), api.recordings(this.sessionId, this.signal),
     ]);
-    this.#checkedAt = Date.now();
     this.manifest = manifest;
     this.player.update(manifest);
     this.#draw(manifest);
     this.#tell(recordings);
   }
 
-  /** Refresh what is under way or still being made often, and the rest before its addresses expire. */
+  /** Refresh what is under way or still being made. */
   async keepUp() {
-    const old = Date.now() - this.#checkedAt;
-    const expires = Math.min(...this.manifest.artifacts.map((artifact) => api.expiresAt(artifact.url)));
-    const stale = expires - Date.now() < FRESH_MS && old > CHECK_MS;
     const coming = !this.manifest.verdict.settled || this.manifest.products.some((row) => row.state === "pending");
-    if (coming || stale) await this.refresh();
+    if (coming) await this.refresh();
   }
 
   close() {

@@ -39,16 +39,16 @@ export async function sessionsView(main, signal) {
   };
   const take = (page) => { for (const session of page.sessions) known.set(session.sessionId, session); };
   const more = async () => {
-    const page = await api.sessions(older, signal);
+    const page = await api.sessions({}, older, signal);
     take(page);
     older = page.cursor;
     draw();
   };
-  const first = await api.sessions(null, signal);
+  const first = await api.sessions({}, null, signal);
   take(first);
   older = first.cursor;
   draw();
-  return api.repeat(async () => { take(await api.sessions(null, signal)); draw(); }, REFRESH_MS);
+  return api.repeat(async () => { take(await api.sessions({}, null, signal)); draw(); }, REFRESH_MS);
 }
 
 function list(sessions, more) {

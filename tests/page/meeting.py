@@ -73,9 +73,16 @@ class Meeting:
         """As the API tells it, but for the addresses."""
         return manifest(self.session, self.wanted)
 
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Of what there are addresses."""
+        return frozenset(artifact["key"] for artifact in self.manifest()["artifacts"])
+
     def line(self) -> dict[str, Any]:
         """As a list of sessions has it."""
-        return session_line(session_head(self.session_id, self._heads(), len(self.names), ""))
+        line = session_line(session_head(self.session_id, self._heads(), len(self.names), ""))
+        people = [name or who for who, name in self.names.items()]
+        return line | {"people": people[:12], "live": not all(take.over for take in self.takes)}
 
     def recordings(self) -> list[dict[str, Any]]:
         """As a list of recordings has them."""
@@ -199,7 +206,7 @@ class Meeting:
             resolutions=(),
             holes=take.holes,
             tail_lost=take.tail_lost and (start, end) == take.segments[-1],
-            repaired_key=f"sessions/{self._file(take, start)}",
+            repaired_key=f"sessions/{self.session_id}/{self._file(take, start)}",
             repaired_bytes=(end - start) * 41,
         )
 

@@ -151,8 +151,8 @@ class Stack:
         return {**told, "participants": people, "artifacts": artifacts, "cursor": cursor}
 
     def _addresses(self, asked: Asked, meeting: Meeting) -> Answer:
-        keys, ours = asked.json["keys"], {artifact["key"] for artifact in meeting.manifest()["artifacts"]}
-        strange = [key for key in keys if key not in ours]
+        keys = asked.json["keys"]
+        strange = [key for key in keys if key not in meeting.keys]
         if strange or not 1 <= len(keys) <= 200:
             return _refused(400, "invalid_keys", f"not keys of this session: {strange}")
         expires = _now() + self.valid_seconds * 1000
@@ -195,7 +195,8 @@ def _refused(status: int, code: str, message: str) -> Answer:
 
 def _pared(told: dict[str, Any]) -> dict[str, Any]:
     """What a manifest says to whom it is shared with: nothing of raw objects and recordings."""
-    return _without(told, {"recordings", "recordingId", "source", "detail"}, {"segments": {"key", "bytes"}})
+    pared: dict[str, Any] = _without(told, {"recordings", "recordingId", "source"}, {"segments": {"key"}})
+    return pared
 
 
 def _without(told: Any, hidden: set[str], below: dict[str, set[str]]) -> Any:
