@@ -4,7 +4,7 @@ A fact's identity is what it says, not when we heard it: its type and the fields
 So a repeated delivery, a retried function and two racing ones all meet the same conditional write.
 Whatever of a fact may decide anything is in `SAME_IF` or follows from it: of two tellings of one fact only
 the first is kept, and which came first is chance. `at` is epoch milliseconds on our clock, when we learned
-of it: it orders the ledger's list and decides nothing.
+of it: it orders the ledger's list and decides nothing. Of our own `ACTS` it is when we did it, and is shown.
 """
 
 import hashlib
@@ -465,6 +465,7 @@ class ManifestMade(Event):
     complete: bool
 
 
+ACTS = (RecordingRequested, StopRequested)
 CONCLUSIONS = (VerdictReached, ManifestMade)
 _TYPES = {
     told.__name__: told

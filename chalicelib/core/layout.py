@@ -174,14 +174,11 @@ def _explained(empty: Iterable[Span], heard: _Heard) -> Iterator[Gap]:
 
 
 def _stays(session: Session, participant_id: str) -> Iterator[Span]:
-    """When the participant was there. A stay that was told while it lasted was perhaps told again."""
+    """When the participant was there."""
     zero, end = session.extent.start, session.extent.end
-    stays = [fact for fact in session.presences if fact.participant_id == participant_id]
-    over = {fact.start_at for fact in stays if fact.end_at is not None}
-    for stay in stays:
-        if stay.end_at is not None or stay.start_at not in over:
-            until = end if stay.end_at is None else stay.end_at
-            yield Span(stay.start_at - zero, max(stay.start_at, until) - zero)
+    for stay in session.stays(participant_id):
+        until = end if stay.end_at is None else stay.end_at
+        yield Span(stay.start_at - zero, max(stay.start_at, until) - zero)
 
 
 def _run(session: Session, recording: Recording) -> _Run:

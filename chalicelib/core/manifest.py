@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.core import events as e
 from chalicelib.core.drift import Drift, lasts_ms
 from chalicelib.core.layout import Laid, layout
+from chalicelib.core.marks import Mark, marks
 from chalicelib.core.plan import State, sources, states
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import Lying, Session
@@ -73,6 +74,8 @@ def _participants(session: Session, laid: list[Laid]) -> list[dict[str, Any]]:
             "name": session.names.get(participant_id),
             "drift": _drift(session.drifts[participant_id]),
             "avOffset": _offset(av_offset(session, participant_id)),
+            "presence": _presence(session, participant_id),
+            "marks": [_mark(mark, session.extent.start) for mark in marks(session, participant_id)],
             "tracks": [_track(session, track) for track in laid if track.participant_id == participant_id],
         }
         for participant_id in sorted(session.people)
@@ -91,6 +94,20 @@ def _drift(drift: Drift) -> dict[str, Any]:
 
 def _offset(offset: Offset | None) -> dict[str, Any] | None:
     return None if offset is None else {"ms": offset.ms, "count": offset.count}
+
+
+def _presence(session: Session, participant_id: str) -> list[dict[str, Any]]:
+    """When they were there; one that came before the first recording did so before session zero."""
+    zero, stays = session.extent.start, session.stays(participant_id)
+    return [
+        {"start": stay.start_at - zero, "end": None if stay.end_at is None else stay.end_at - zero}
+        for stay in sorted(stays, key=lambda stay: (stay.start_at, stay.end_at or 0))
+    ]
+
+
+def _mark(mark: Mark, zero: int) -> dict[str, Any]:
+    told = {"at": mark.at - zero, "what": mark.what, "clock": mark.clock}
+    return {**told, "kind": mark.kind, "recordingId": mark.recording_id}
 
 
 def _track(session: Session, track: Laid) -> dict[str, Any]:

@@ -115,6 +115,12 @@ class Session:
         found = [fact for fact in self.facts if isinstance(fact, e.ParticipantListed)]
         return sorted(found, key=lambda fact: fact.identity)
 
+    def stays(self, participant_id: str) -> list[e.ParticipantListed]:
+        """Those of one participant. A stay that was told while it lasted was perhaps told again."""
+        stays = [fact for fact in self.presences if fact.participant_id == participant_id]
+        over = {fact.start_at for fact in stays if fact.end_at is not None}
+        return [stay for stay in stays if stay.end_at is not None or stay.start_at not in over]
+
     @cached_property
     def names(self) -> dict[str, str]:
         """Participants' names by id, where somebody told them: that of the latest presence in VideoSDK's

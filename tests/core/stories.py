@@ -1,6 +1,7 @@
 """Meetings of many people and files, as short as a story can tell them. Times are since `ZERO`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.core import events as e
@@ -63,6 +64,11 @@ def stay(participant_id: str, start: int, end: int | None) -> e.ParticipantListe
         start_at=ZERO + start,
         end_at=None if end is None else ZERO + end,
     )
+
+
+def heard_at(fact: e.Event, at: int) -> e.Event:
+    """The same fact, heard then; where the time is part of what it says, or of what we did, it stays."""
+    return fact if "at" in fact.SAME_IF or isinstance(fact, e.ACTS) else replace(fact, at=at)
 
 
 def meeting(*recordings: list[e.Event], own: Iterable[e.Event] = ()) -> Session:

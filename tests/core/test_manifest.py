@@ -26,6 +26,7 @@ from tests.builders import (
     RID,
     ROOM,
     SESSION,
+    STARTED,
     WHO,
     ZERO,
     A,
@@ -37,7 +38,7 @@ from tests.builders import (
     stopped,
     stored,
 )
-from tests.core.stories import HOUR, asked, meeting, recorded, segment, stay
+from tests.core.stories import HOUR, asked, heard_at, meeting, recorded, segment, stay
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = Draft202012Validator(json.loads((ROOT / "chalicelib/routes/manifest-2.json").read_text()))
@@ -129,6 +130,47 @@ def test_a_participant_has_the_name_of_their_latest_presence() -> None:
     assert Session.of(SESSION, [JOINED], MEETING).names == {WHO: "Anna"}
 
 
+def marks(session: Session) -> list[tuple[int, str, str, str | None]]:
+    """Those of the first participant."""
+    found = read(session)["participants"][0]["marks"]
+    return [(mark["at"], mark["what"], mark["clock"], mark["kind"]) for mark in found]
+
+
+def test_marks_tell_what_happened_around_the_tracks_and_by_whose_clock() -> None:
+    began = replace(asked("anna", AUDIO), at=ZERO - 700)
+    over = e.StopRequested(at=ZERO + 89_000, by="app")
+    sound = [fact for fact in SOUND if not isinstance(fact, e.RecordingRequested)]
+
+    session = meeting([began, *sound, over, STARTED], own=[stay("anna", -3000, 95_000), JOINED])
+
+    assert marks(session) == [
+        (-3000, "joined", "videosdk", None),
+        (-700, "start_requested", "ours", "audio"),
+        (0, "started", "videosdk", "audio"),
+        (89_000, "stop_requested", "ours", "audio"),
+        (90_000, "stopped", "videosdk", "audio"),
+        (95_000, "left", "videosdk", None),
+    ]
+    assert read(session)["participants"][0]["presence"] == [{"start": -3000, "end": 95_000}]
+
+
+def test_who_came_twice_was_there_twice_and_a_stay_that_was_told_while_it_lasted_counts_once() -> None:
+    stays = [stay("anna", 40_000, None), stay("anna", 0, 9000), stay("anna", 0, None), stay("bela", 1, 2)]
+
+    [anna] = read(meeting(SOUND, own=stays))["participants"]
+
+    assert anna["presence"] == [{"start": 0, "end": 9000}, {"start": 40_000, "end": None}]
+
+
+def test_a_webhook_tells_no_moment() -> None:
+    heard = [asked("anna", AUDIO), STARTED, stopped(A), segment("anna", AUDIO, 0, 9)]
+
+    [anna] = read(meeting(heard, own=[JOINED]))["participants"]
+
+    assert {mark["what"] for mark in anna["marks"]} == {"start_requested"}
+    assert anna["presence"] == []
+
+
 def test_every_repaired_segment_and_every_product_is_an_artifact() -> None:
     artifacts = told()["artifacts"]
 
@@ -160,7 +202,7 @@ def test_a_session_of_nothing_is_not_complete() -> None:
 def test_the_same_knowledge_gives_the_same_bytes_whenever_it_came(chance: random.Random) -> None:
     def heard(facts: list[e.Event]) -> list[e.Event]:
         order = chance.sample(facts, len(facts)) + chance.choices(facts, k=2)
-        return [replace(fact, at=at) for at, fact in enumerate(order)]
+        return [heard_at(fact, at) for at, fact in enumerate(order)]
 
     order = {rid: heard(MEETING[rid]) for rid in chance.sample(sorted(MEETING), len(MEETING))}
 
@@ -220,7 +262,7 @@ def test_nothing_that_was_concluded_depends_on_the_order_of_hearing(order: list[
     def known(at: list[int]) -> bytes:
         ages = iter(at)
         heard = {
-            name: [replace(fact, at=next(ages)) for fact in (told if at[0] % 2 else told[::-1])]
+            name: [heard_at(fact, next(ages)) for fact in (told if at[0] % 2 else told[::-1])]
             for name, told in facts.items()
         }
         return encoded(manifest(meeting(heard["sound"], heard["picture"], own=heard["own"]), USUAL))

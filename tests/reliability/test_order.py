@@ -48,6 +48,7 @@ from tests.builders import (
     stopped,
     stored,
 )
+from tests.core.stories import heard_at
 from tests.fakes import MemoryLedger
 from tests.tally import Tally
 
@@ -166,11 +167,6 @@ class Heard:
     def body(self) -> bytes:
         """The manifest."""
         return encoded(manifest(self.session))
-
-
-def heard_at(fact: e.Event, at: int) -> e.Event:
-    """The same fact, heard then; where the time is part of what it says, it stays."""
-    return fact if "at" in fact.SAME_IF else replace(fact, at=at)
 
 
 def heard(facts: Facts) -> Callable[[Iterable[int]], Heard]:

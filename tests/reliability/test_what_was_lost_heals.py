@@ -171,11 +171,15 @@ class Life:
         }
 
     def _manifest(self, session_id: str) -> dict[str, Any]:
-        """Without names, while something runs: VideoSDK is asked for them when all is settled."""
+        """Without what VideoSDK tells of who is there, which depends on when it is asked, and without our own
+        requests, some of which are made by the passes. While something runs it was not asked for names, and
+        perhaps not for moments."""
         session = read_session(self.world, session_id)
-        told = manifest(session)
-        for participant in () if session.verdict.settled else told["participants"]:
-            participant["name"] = None
+        told, moments = manifest(session), ("started", "stopped") if session.verdict.settled else ()
+        for participant in told["participants"]:
+            participant["name"] = participant["name"] if session.verdict.settled else None
+            participant["presence"] = None
+            participant["marks"] = [mark for mark in participant["marks"] if mark["what"] in moments]
         return told
 
     def _known(self, subject: str) -> Recording:
