@@ -26,7 +26,7 @@ _POLICY = {
     "style-src": "'self'",
     "connect-src": "'self'",
     "img-src": "'self' https:",
-    "media-src": "'self' https:",
+    "media-src": "'self' https: blob:",
     "base-uri": "'none'",
     "form-action": "'none'",
     "frame-ancestors": "'none'",
