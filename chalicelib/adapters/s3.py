@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError  # botocore lets it through where an error's body breaks off
@@ -13,7 +14,8 @@ from chalicelib.core.ids import file_name
 from chalicelib.ports import Object, Reading, Writing
 
 CHUNK = 1 << 20
-PART = 8 << 20  # S3 takes parts of 5 MiB and more, 10,000 at most: files up to 80 GB
+PART = 5 << 20  # S3 takes no smaller parts, and 10,000 at most: files up to 50 GB
+HELD = 256 << 10  # of what is not sent yet, what memory holds; /tmp has the rest
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412", "InvalidRange", "416"})
 _THERE = frozenset({"PreconditionFailed", "412"})
 _FINISHED = frozenset({"NoSuchUpload"})
@@ -88,33 +90,52 @@ class _S3Reading:
             yield from self._body.iter_chunks(CHUNK)
 
 
+class _Spool:
+    """Bytes that are not sent yet. A step writes some dozens of files at a time: memory is not for them."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        # Open until it is sent.
+        self.file = SpooledTemporaryFile(HELD)  # noqa: SIM115
+
+    def take(self, data: bytes) -> bytes:
+        """As many of the next bytes as make a part; returns the others."""
+        room = PART - self.size
+        self.size += self.file.write(data[:room])
+        return data[room:]
+
+    def rewound(self) -> SpooledTemporaryFile[bytes]:
+        """To be read from the start."""
+        self.file.seek(0)
+        return self.file
+
+
 @dataclass
 class _Upload:
-    """Answers to the port `Writing`. Holds back the first part, and less than two more."""
+    """Answers to the port `Writing`. Holds back the first part, and less than one more."""
 
     client: Any
     where: dict[str, str]
     content_type: str
-    _first: bytearray = field(default_factory=bytearray)
-    _next: bytearray = field(default_factory=bytearray)
+    _first: _Spool = field(default_factory=_Spool)
+    _next: _Spool = field(default_factory=_Spool)
     _parts: list[dict[str, Any]] = field(default_factory=list)
     _upload_id: str | None = None
     size: int = 0
 
     def body(self, data: bytes) -> None:
         self.size += len(data)
-        room = max(0, PART - len(self._first))
-        self._first += data[:room]
-        self._next += data[room:]
-        while len(self._next) > PART:
-            self._send(len(self._parts) + 2, bytes(self._next[:PART]))
-            del self._next[:PART]
+        rest = self._first.take(data)
+        while rest:
+            if self._next.size == PART:
+                self._send_next()
+            rest = self._next.take(rest)
 
     def front(self, data: bytes) -> None:
         self.size += len(data)
         try:
-            if self._upload_id is None and not self._next:
-                self._put(data + bytes(self._first))
+            if self._upload_id is None and not self._next.size:
+                self._put(self._behind(data))
             else:
                 self._finish(data)
         except (ClientError, BotoCoreError, HTTPError) as error:
@@ -123,17 +144,31 @@ class _Upload:
                 raise Unavailable(
                     "output_unavailable", "the output bucket did not take a file; try again"
                 ) from error
+        self._forget()
 
     def abandon(self) -> None:
+        self._forget()
         if self._upload_id is not None:
             with suppress(self.client.exceptions.NoSuchUpload), _Failures(_FINISHED):
                 self.client.abort_multipart_upload(**self.where, UploadId=self._upload_id)
             self._upload_id = None
 
+    def _forget(self) -> None:
+        self._first.file.close()
+        self._next.file.close()
+
+    def _behind(self, front: bytes) -> bytes:
+        return front + self._first.rewound().read()
+
+    def _send_next(self) -> None:
+        with self._next.rewound() as part:
+            self._send(len(self._parts) + 2, part)
+        self._next = _Spool()
+
     def _put(self, body: bytes) -> None:
         self.client.put_object(**self.where, Body=body, ContentType=self.content_type, IfNoneMatch="*")
 
-    def _send(self, number: int, data: bytes) -> None:
+    def _send(self, number: int, data: bytes | IO[bytes]) -> None:
         with _Failures():
             if self._upload_id is None:
                 begun = self.client.create_multipart_upload(**self.where, ContentType=self.content_type)
@@ -144,9 +179,9 @@ class _Upload:
         self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
 
     def _finish(self, front: bytes) -> None:
-        if self._next:
-            self._send(len(self._parts) + 2, bytes(self._next))
-        self._send(1, front + bytes(self._first))
+        if self._next.size:
+            self._send_next()
+        self._send(1, self._behind(front))
         self.client.complete_multipart_upload(
             **self.where,
             UploadId=self._upload_id,

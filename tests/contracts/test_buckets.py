@@ -1,13 +1,14 @@
 """The recordings bucket is only read; in the output bucket what is there stays, unless it is deleted."""
 
 import hashlib
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from chalicelib.adapters.s3 import PART, S3Inbox, S3Shelf
+from chalicelib.adapters.s3 import HELD, PART, S3Inbox, S3Shelf
 from chalicelib.core.errors import NotFound, Unavailable
 from chalicelib.ports import Shelf
 from tests.contracts.conftest import Aws, Buckets, Wire
@@ -349,13 +350,34 @@ def test_a_conditional_request_protects_each_file(bucket: Bucket) -> None:
     assert {params["IfNoneMatch"] for params in told.values()} == {"*"}
 
 
-def test_a_large_file_holds_little_in_memory(bucket: Bucket) -> None:
+def test_a_large_file_is_sent_in_parts_as_it_comes(bucket: Bucket) -> None:
+    sizes: list[int] = []
+
+    def note(request: Any, **_: Any) -> None:
+        told = request.headers
+        sizes.append(int(told.get("X-Amz-Decoded-Content-Length") or told["Content-Length"]))
+
+    bucket.wire.client.meta.events.register("before-send.s3.UploadPart", note)
+
     write(bucket, 3 * PART + 5)
 
-    sent = (params["Body"] for name, params in bucket.wire.calls if name == "UploadPart")
-    parts = [len(body.getvalue()) for body in sent]
-    assert max(parts) <= PART + len(b"front")
-    assert sum(parts) == 3 * PART + 5 + len(b"front")
+    assert sorted(sizes) == [5, PART, PART, PART + len(b"front")]
+
+
+def test_many_files_at_a_time_hold_little_in_memory(bucket: Bucket) -> None:
+    writings = [bucket.shelf.write(f"k{number}", "audio/flac") for number in range(26)]
+    chunk = bytes(HELD)
+    tracemalloc.start()
+
+    for _ in range(2 * PART // HELD):
+        for writing in writings:
+            writing.body(chunk)
+    _, most = tracemalloc.get_traced_memory()
+
+    tracemalloc.stop()
+    for writing in writings:
+        writing.abandon()
+    assert most < 20_000_000
 
 
 def test_more_than_a_page_of_objects_is_listed(aws: Aws) -> None:
