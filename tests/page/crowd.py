@@ -151,8 +151,8 @@ def _scattered(chance: random.Random, lasts: int, count: int, lengths: tuple[int
 _NAMES = (
     "Ada Okafor", "Ben Lindqvist", "Chidi Anagonye", "Dora Novak", "Emil Sørensen", "Farah Haddad",
     "Grace Kim", "Hugo Marchetti", "Ines Carvalho", "Jonas Weber", "Kaveh Rahimi", "Lena Brandt",
-    "Marta Kowalska", "Noor Siddiqui", "Otto Virtanen", "Priya Raman", "Quentin Dubois", "Rosa Delgado", "Sami Aalto",
-    "Tomás Herrera", "Uma Joshi", "Viktor Petrov", "Wen Li", "Ximena Ruiz", "Yara Mansour",
+    "Marta Kowalska", "Noor Siddiqui", "Otto Virtanen", "Priya Raman", "Quentin Dubois", "Rosa Delgado",
+    "Sami Aalto", "Tomás Herrera", "Uma Joshi", "Viktor Petrov", "Wen Li", "Ximena Ruiz", "Yara Mansour",
 )  # fmt: skip
 
 CROWD = hall(25, 3 * HOUR_MS, spoken=180, seen=20)
