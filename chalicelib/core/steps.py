@@ -34,6 +34,7 @@ PART = "mix_part"  # the product of a slice, of which only the step that joins t
 MINUTE_MS = 60_000
 MARGIN_MS = 5_000  # more than an encoder needs to hear before its slice, or after
 SOUND_BUDGET = 1_500  # minutes of tracks that one step can decode within a function's time
+STEMS_AT_ONCE = 40  # each holds back up to 10 MiB of /tmp, which has 512 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,8 @@ def _copied(seen: tuple[Track, ...], heard: tuple[Track, ...], both: str) -> Ite
 
 
 def _sound(session: Session, tracks: list[Track], wanted: Wanted, made: Made) -> list[Step]:
-    """All in one step, which decodes everything once; where that would take too long, a step for each track
-    and one for each slice of the mix, and what joins them."""
+    """All in one step, which decodes everything once; where that would be too much, a step for each track and
+    one for each slice of the mix, and what joins them."""
     alone = [output for track in tracks for output in _heard(track, wanted)]
     mixed = [
         Output("mix", file_of(form), f"mix.{file_of(form)}")
@@ -120,7 +121,8 @@ def _sound(session: Session, tracks: list[Track], wanted: Wanted, made: Made) ->
         if product == "mix" and tracks
     ]
     whole_ms = session.extent.end - session.extent.start
-    if len(tracks) * whole_ms <= SOUND_BUDGET * MINUTE_MS:
+    stems = sum(output.product == "stem" for output in alone)
+    if stems <= STEMS_AT_ONCE and len(tracks) * whole_ms <= SOUND_BUDGET * MINUTE_MS:
         outputs = [*alone, *mixed]
         return [_step(session, "sound", tuple(tracks), outputs, lufs=wanted.lufs)] if outputs else []
     own = [(track, [output for output in alone if _of(output, track)]) for track in tracks]

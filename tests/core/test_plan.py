@@ -15,7 +15,7 @@ from chalicelib.core.errors import Invalid
 from chalicelib.core.ids import Kind, safe_part
 from chalicelib.core.session import Session
 from chalicelib.core.step import Output, Step, step_of
-from chalicelib.core.steps import MARGIN_MS, PART, RECIPES, SOUND_BUDGET, Wanted, posters
+from chalicelib.core.steps import MARGIN_MS, PART, RECIPES, SOUND_BUDGET, STEMS_AT_ONCE, Wanted, posters
 from tests.builders import SESSION, ZERO
 from tests.core.stories import HOUR, MINUTE, asked, meeting, recorded, segment
 
@@ -426,6 +426,17 @@ def test_a_session_at_the_budget_is_one_step_and_one_beyond_it_is_split() -> Non
     assert [step.maker for step in at] == ["sound"]
     assert len(beyond) == 26 + 2
     assert sorted(step.end for step in beyond if step.outputs[0].product == PART) == [57 * MINUTE, HOUR]
+
+
+def test_more_stems_than_tmp_has_room_for_are_made_one_by_one() -> None:
+    few, many, mixed = (
+        plan.planned(crowd(STEMS_AT_ONCE, 5), wish("mix", "stem")),
+        plan.planned(crowd(STEMS_AT_ONCE + 1, 5), wish("mix", "stem")),
+        plan.planned(crowd(STEMS_AT_ONCE + 1, 5), wish("mix")),
+    )
+
+    assert [len(steps) for steps in (few, many, mixed)] == [1, STEMS_AT_ONCE + 2, 1]
+    assert {len(step.outputs) for step in many} == {1}
 
 
 @settings(max_examples=15, deadline=None)
