@@ -88,6 +88,7 @@ class Life:
         if history.all_ends:
             self._all_leave()
         self.over_at = self.world.now()
+        self.vendor.fates = []  # what was to befall a command that was never given befalls no pass
 
     def joins(self, who: str, *_: Any) -> None:
         """Somebody comes in."""
@@ -173,13 +174,15 @@ class Life:
     def _manifest(self, session_id: str) -> dict[str, Any]:
         """Without what VideoSDK tells of who is there, which depends on when it is asked, and without our own
         requests, some of which are made by the passes. While something runs it was not asked for names, and
-        perhaps not for moments."""
+        perhaps not for moments, nor for who was away."""
         session = read_session(self.world, session_id)
         told, moments = manifest(session), ("started", "stopped") if session.verdict.settled else ()
         for participant in told["participants"]:
             participant["name"] = participant["name"] if session.verdict.settled else None
             participant["presence"] = None
             participant["marks"] = [mark for mark in participant["marks"] if mark["what"] in moments]
+            for track in () if session.verdict.settled else participant["tracks"]:
+                track["gaps"] = None
         return told
 
     def _known(self, subject: str) -> Recording:
