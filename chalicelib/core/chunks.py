@@ -1,0 +1,93 @@
+"""The chunks of a composition, as data: a function of its own renders each, as a segment of the stream.
+
+A chunk lies as JSON below its composition's target, and what is rendered of it beside.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chalicelib.core.scenes import Scene, scene_of
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """How all chunks of a composition look and are encoded: equal pictures, equal initialisation segments.
+
+    `frame_rate` in frames per second; it divides 90,000. `background` is RGB as `#rrggbb`. `names`: whether
+    names are drawn over videos; cards bear theirs always. `preset` and `crf` are x264's.
+    """
+
+    width: int
+    height: int
+    frame_rate: int
+    background: str
+    names: bool
+    preset: str
+    crf: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of the timeline: its scenes, which touch. `number` counts from 1.
+
+    `zero` is the composition's start in milliseconds since session zero: frame n is what is to be seen at
+    zero + 1000 * n / frame_rate, and n / frame_rate is its time in the stream.
+    """
+
+    target: str
+    number: int
+    zero: int
+    picture: Picture
+    scenes: tuple[Scene, ...]
+
+    @property
+    def first_frame(self) -> int:
+        """The first frame that it has."""
+        return self.scenes[0].first_frame
+
+    @property
+    def end_frame(self) -> int:
+        """The first frame that it has no more."""
+        return self.scenes[-1].end_frame
+
+    @property
+    def frames(self) -> int:
+        """How many it has."""
+        return self.end_frame - self.first_frame
+
+    @property
+    def name(self) -> str:
+        """Its stream segment's name below the target: other content, other name."""
+        told = asdict(self)
+        del told["target"]
+        spelled = json.dumps([RECIPE, told], sort_keys=True, separators=(",", ":")).encode()
+        return f"chunk-{self.number:05d}-{hashlib.sha256(spelled).hexdigest()[:16]}.m4s"
+
+    def told(self) -> dict[str, Any]:
+        """As it travels."""
+        return asdict(self)
+
+
+# Another way to render gives other names: files are never written over.
+RECIPE = "1"
+
+
+def chunk_of(told: dict[str, Any]) -> Chunk:
+    """The chunk that `Chunk.told` gave, after JSON."""
+    scenes = tuple(scene_of(scene) for scene in told["scenes"])
+    return Chunk(**{**told, "picture": Picture(**told["picture"]), "scenes": scenes})
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a chunk became: the file `name` below its target.
+
+    `slates` are the repaired files that could not be decoded, each with why; their tiles show cards.
+    """
+
+    name: str
+    bytes: int
+    frames: int
+    slates: tuple[tuple[str, str], ...] = ()
