@@ -465,6 +465,101 @@ class ManifestMade(Event):
     complete: bool
 
 
+# --- compositions: the subject is the composition -------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionRequested(Event):
+    """Somebody wants one video of the session. Written before anything runs.
+
+    `run` counts from 1: what failed or was cancelled can be asked for again. `request` is the normalized
+    request as JSON. `seconds` and `dollars` are what was estimated.
+    """
+
+    SAME_IF = ("run",)
+
+    run: int
+    session_id: str
+    request: str
+    seconds: float
+    dollars: float
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionPlanned(Event):
+    """Its chunks are known, and all of them lie in the bucket."""
+
+    SAME_IF = ("run", "chunks", "frames")
+
+    run: int
+    chunks: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRendered(Event):
+    """A chunk was rendered. A second rendering of it is another fact, for it costs as well.
+
+    `slates` are the repaired files in it that could not be decoded, each with why.
+    """
+
+    SAME_IF = ("run", "number", "key", "bytes", "billed_ms")
+
+    run: int
+    number: int
+    key: str
+    bytes: int
+    frames: int
+    billed_ms: int
+    memory_mb: int
+    slates: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionBilled(Event):
+    """A function that rendered no chunk worked so long for it: `task` is plan, sound or finish."""
+
+    SAME_IF = ("run", "task", "billed_ms", "memory_mb")
+
+    run: int
+    task: str
+    billed_ms: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionFinished(Event):
+    """All its files were made. `files` has each one's form and key; `dollars` is what it cost."""
+
+    SAME_IF = ("run", "files")
+
+    run: int
+    files: tuple[tuple[str, str], ...]
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionFailed(Event):
+    """It was given up."""
+
+    SAME_IF = ("run", "code", "reason")
+
+    run: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionCancelled(Event):
+    """Somebody wants it no more: whatever was made of it goes."""
+
+    SAME_IF = ("run",)
+
+    run: int
+    by: str
+
+
 ACTS = (RecordingRequested, StopRequested)
 CONCLUSIONS = (VerdictReached, ManifestMade)
 _TYPES = {
@@ -479,6 +574,8 @@ _TYPES = {
         SegmentOverdue, EndOverdue,
         SessionStarted, SessionEnded, ParticipantJoined, ParticipantLeft, ParticipantListed, FinishRequested,
         VerdictReached, ArtifactMade, ProductFailed, ManifestMade,
+        CompositionRequested, CompositionPlanned, ChunkRendered, CompositionBilled,
+        CompositionFinished, CompositionFailed, CompositionCancelled,
     )
 }  # fmt: skip
 
