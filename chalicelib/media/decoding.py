@@ -267,14 +267,20 @@ def _frame_size(size: int) -> bytes:
     return bytes([low, (size - low) >> 2])
 
 
-def _decode_picture(codec: str, private: bytes, frame: bytes, max_pixels: int) -> VideoFrame | None:
+def video_decoder(codec: str, private: bytes, max_pixels: int) -> VideoCodecContext:
+    """A decoder of pictures up to this size, for use in a child. `private` is the codec's own header."""
     decoder = av.CodecContext.create(_DECODERS[codec], "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.thread_count = 1
     # H.264 and AV1 tell their size inside: there the decoder itself has to refuse.
     decoder.options = {"max_pixels": str(max_pixels)}
-    if private:
+    if private and codec in _WITH_HEADER:
         decoder.extradata = private
+    return decoder
+
+
+def _decode_picture(codec: str, private: bytes, frame: bytes, max_pixels: int) -> VideoFrame | None:
+    decoder = video_decoder(codec, private, max_pixels)
     try:
         pictures = [*decoder.decode(av.Packet(frame)), *decoder.decode(None)]
     except MemoryError:

@@ -1,0 +1,1 @@
+"""Compositions: chunks of one video of a whole session, and what joins them."""
