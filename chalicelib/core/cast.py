@@ -15,9 +15,11 @@ from chalicelib.core.ids import Kind
 from chalicelib.core.layout import Laid, layout
 from chalicelib.core.scenes import Video
 from chalicelib.core.session import Session
+from chalicelib.core.step import Track
 from chalicelib.core.timeline import Span
 
 PICTURES = (Kind.VIDEO, Kind.SCREEN_VIDEO)
+SOUNDS = (Kind.AUDIO, Kind.SCREEN_AUDIO)
 BRIDGED_MS = 1_000  # a picture is held so long for one that follows
 AWAY_MS = 3_000  # who comes back so soon has not left
 
@@ -59,6 +61,27 @@ def cast(
     order = chosen(participants, [person.participant_id for person in seen])
     by_id = {person.participant_id: person for person in seen}
     return tuple(by_id[participant_id] for participant_id in order)
+
+
+def voices(session: Session, participants: Sequence[str] = ("*",)) -> tuple[Track, ...]:
+    """The tracks of sound of those who were chosen."""
+    heard = {person.participant_id for person in cast(session, participants)}
+    return tuple(
+        track
+        for laid in layout(session)
+        if laid.participant_id in heard and laid.kind in SOUNDS
+        for track in laid.tracks
+    )
+
+
+def sizes(session: Session) -> dict[str, tuple[int, int]]:
+    """The size of the largest pictures in each repaired file, as (width, height), where it is known."""
+    found = {}
+    for told in session.lying:
+        segment = told.place.segment
+        seen = [(segment.width or 0, segment.height or 0), *((w, h) for _, w, h in segment.resolutions)]
+        found[segment.repaired_key] = max(seen, key=lambda size: size[0] * size[1])
+    return {key: size for key, size in found.items() if all(size)}
 
 
 def chosen(participants: Sequence[str], ids: Sequence[str]) -> list[str]:

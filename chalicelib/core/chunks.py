@@ -30,7 +30,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A stretch of the timeline: its scenes, which touch. `number` counts from 1.
+    """A stretch of the timeline: its scenes, which touch. Numbers begin at 1 and rise, but not each is there.
 
     `zero` is the composition's start in milliseconds since session zero: frame n is what is to be seen at
     zero + 1000 * n / frame_rate, and n / frame_rate is its time in the stream.

@@ -1,0 +1,162 @@
+"""What a composition takes and costs: reckoned before anything runs, and added up when it is over.
+
+Dollars are list prices of us-east-1 (arm64, November 2026) of Lambda, Step Functions and S3's requests; what
+an account gets for nothing is not taken off. What an attempt that failed has cost is not known, and left out.
+"""
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from chalicelib.core import events as e
+from chalicelib.core.chunks import Chunk, Picture
+from chalicelib.core.scenes import Scene, Video
+
+# The size of each repaired file's pictures, as (width, height).
+type Sizes = Mapping[str, tuple[int, int]]
+
+GB_SECOND = 0.0000133334
+INVOCATION = 0.20 / 1e6
+TRANSITION = 25 / 1e6
+PUT, GET = 0.005 / 1e3, 0.0004 / 1e3
+TRANSITIONS = 12  # of an execution without its chunks
+CHUNK_TRANSITIONS = 3  # a chunk's child execution starts, renders and ends
+CHUNK_PUTS, VIDEO_GETS = 3, 2  # the chunk, its stream segment, its result; an index and some bytes
+
+# Nanoseconds of one core per pixel; measured on the machine of the measurements that the README tells of.
+DECODED = {"vp8": 1.8, "vp9": 2.3, "av1": 2.3, "h264": 1.8}
+SCALED = 1.6
+
+
+class _Encoded(NamedTuple):
+    """Of a picture that moves, and of what lies still around it."""
+
+    moving: float
+    still: float
+
+
+ENCODED = {"superfast": _Encoded(7.4, 3.3), "veryfast": _Encoded(9.0, 3.5)}
+CAMERA_RATE = 30  # frames per second that a camera sends
+USUAL_SIZE = (1280, 720)  # of a source whose size nobody knows
+
+VCPU_MB = 1_769  # memory with which Lambda gives one whole processor
+SLOWER = 1.25  # that, than the machine of the measurements
+START_S = 1.5  # a function that was not there before, and its imports
+RAMP = 100  # functions that may start in a second: Lambda gives 1,000 each 10 s
+PLAN_S, FINISH_S, FINISH_S_PER_HOUR = 3.0, 3.0, 3.0
+# The mix: an hour's AAC, and each participant's hour decoded.
+MIX_S_PER_HOUR, VOICE_S_PER_HOUR = 36.0, 2.65
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What may run: so many functions at once, and the memory of each kind."""
+
+    at_once: int = 1_000
+    render_mb: int = VCPU_MB
+    sound_mb: int = VCPU_MB
+    other_mb: int = VCPU_MB
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Seconds to the end, and to the first segment that can be played; dollars of it all."""
+
+    seconds: float
+    first_s: float
+    dollars: float
+
+
+def work_s(scenes: Iterable[Scene], picture: Picture, sizes: Sizes) -> float:
+    """Seconds of one core of the measurements' machine to render these scenes."""
+    return sum(_scene_ns(scene, picture, sizes) for scene in scenes) / 1e9
+
+
+def estimate(chunks: Sequence[Chunk], voices: int, sizes: Sizes, fleet: Fleet) -> Estimate:
+    """What these chunks, and the mix of so many voices, will take and cost."""
+    hours = sum(chunk.frames / chunk.picture.frame_rate for chunk in chunks) / 3600
+    rendering = [
+        START_S + _lambda_s(work_s(chunk.scenes, chunk.picture, sizes), fleet.render_mb) for chunk in chunks
+    ]
+    mixing = START_S + _lambda_s(hours * (MIX_S_PER_HOUR + voices * VOICE_S_PER_HOUR), fleet.sound_mb)
+    finishing = FINISH_S + hours * FINISH_S_PER_HOUR
+    ends = _ends(rendering, fleet.at_once)
+    videos = sum(len(_videos(chunk)) for chunk in chunks)
+    return Estimate(
+        seconds=PLAN_S + max(*ends, mixing) + finishing,
+        first_s=PLAN_S + ends[0],
+        dollars=(
+            _billed(sum(rendering), fleet.render_mb, len(chunks))
+            + _billed(mixing, fleet.sound_mb)
+            + _billed(PLAN_S + finishing, fleet.other_mb, 2)
+            + _managed(len(chunks))
+            + videos * VIDEO_GETS * GET
+        ),
+    )
+
+
+def cost(facts: Iterable[e.Event]) -> float:
+    """Dollars of what was done, whichever run it was for. Whatever was told twice counts once."""
+    told = e.distinct(facts)
+    worked = [fact for fact in told if isinstance(fact, e.ChunkRendered | e.CompositionBilled)]
+    chunks = sum(isinstance(fact, e.ChunkRendered) for fact in worked)
+    functions = sum(_billed(fact.billed_ms / 1000, fact.memory_mb) for fact in sorted(worked, key=_identity))
+    return functions + (_managed(chunks) if worked else 0.0)
+
+
+def _identity(fact: e.Event) -> str:
+    """Floats add up to the same in the same order only."""
+    return fact.identity
+
+
+def _scene_ns(scene: Scene, picture: Picture, sizes: Sizes) -> float:
+    frames = scene.end_frame - scene.first_frame
+    shown = min(1.0, CAMERA_RATE / picture.frame_rate)  # of the frames a camera has a new picture for
+    decoded = frames * CAMERA_RATE / picture.frame_rate
+    whole = picture.width * picture.height
+    total, moving = 0.0, 0
+    for tile in scene.tiles:
+        if isinstance(tile.shows, Video):
+            width, height = sizes.get(tile.shows.piece.source, USUAL_SIZE)
+            total += decoded * width * height * DECODED.get(tile.shows.codec, max(DECODED.values()))
+            total += frames * shown * tile.width * tile.height * SCALED
+            moving += tile.width * tile.height
+    encoded = ENCODED[picture.preset]
+    moving = min(moving, whole)
+    return total + frames * (moving * encoded.moving + (whole - moving) * encoded.still)
+
+
+def _lambda_s(core_s: float, memory_mb: int) -> float:
+    return core_s * SLOWER / min(1.0, memory_mb / VCPU_MB)
+
+
+def _ends(seconds: Sequence[float], at_once: int) -> list[float]:
+    """When each is over, if they begin in their order as soon as there is room."""
+    running: list[float] = []
+    found = []
+    for place, length in enumerate(seconds):
+        begins = place / RAMP
+        if len(running) == at_once:
+            begins = max(begins, heapq.heappop(running))
+        heapq.heappush(running, begins + length)
+        found.append(begins + length)
+    return found
+
+
+def _billed(seconds: float, memory_mb: int, times: int = 1) -> float:
+    return seconds * memory_mb / 1024 * GB_SECOND + times * INVOCATION
+
+
+def _managed(chunks: int) -> float:
+    """What others than functions are paid for."""
+    return (TRANSITIONS + chunks * CHUNK_TRANSITIONS) * TRANSITION + chunks * CHUNK_PUTS * PUT
+
+
+def _videos(chunk: Chunk) -> set[str]:
+    return {
+        tile.shows.piece.source
+        for scene in chunk.scenes
+        for tile in scene.tiles
+        if isinstance(tile.shows, Video)
+    }
