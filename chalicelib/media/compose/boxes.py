@@ -208,3 +208,11 @@ def boxes(data: bytes, at: int = 0, end: int | None = None) -> dict[bytes, tuple
         found.setdefault(data[at + 4 : at + 8], (start, at + size))
         at += size
     return found
+
+
+def inside(data: bytes, *names: bytes, within: tuple[int, int] | None = None) -> tuple[int, int]:
+    """The body of a box that lies in others, the outermost first. `KeyError` when it is not there."""
+    at, end = within or (0, len(data))
+    for name in names:
+        at, end = boxes(data, at, end)[name]
+    return at, end

@@ -11,8 +11,8 @@ type Planes = tuple[Plane, Plane, Plane]
 type Colour = tuple[int, int, int]
 
 _FORMAT = "yuv420p"
-_SHARES = (1, 2, 2)  # a plane has one sample for so many pixels each way
-_HD, _HD_MATRIX = 1, Colorspace.ITU709  # FFmpeg's numbers of BT.709, of pictures and of its scaler
+SHARES = (1, 2, 2)  # a plane has one sample for so many pixels each way
+_HD = 1  # FFmpeg's number of BT.709's matrix
 
 
 class Canvas:
@@ -30,7 +30,7 @@ class Canvas:
 
     def fill(self, x: int, y: int, width: int, height: int, colour: Colour) -> None:
         """A rectangle of even sides in one colour."""
-        for plane, share, value in zip(self.planes, _SHARES, colour, strict=True):
+        for plane, share, value in zip(self.planes, SHARES, colour, strict=True):
             plane[y // share : (y + height) // share, x // share : (x + width) // share] = value
 
 
@@ -60,7 +60,7 @@ class Place:
         self.tile = tile
         self._size = (0, 0)
         self._fitted: Fitted | None = None
-        self._scaler = VideoReformatter()
+        self._scaler, self._plain = VideoReformatter(), VideoReformatter()
         self._cropped: tuple[VideoFrame, Planes] | None = None
 
     def resized(self, picture: VideoFrame) -> bool:
@@ -71,7 +71,7 @@ class Place:
         """Draw a picture where it belongs."""
         fit = self._fit(picture)
         if picture.colorspace == _HD or picture.format.name != _FORMAT:
-            picture = self._scaler.reformat(
+            picture = self._plain.reformat(
                 picture, format=_FORMAT, dst_colorspace=Colorspace.ITU601, threads=1
             )
         crop = fit.crop_x, fit.crop_y, fit.crop_width, fit.crop_height

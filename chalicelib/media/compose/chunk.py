@@ -5,7 +5,6 @@ whose packets end the child, or of which no picture decodes, is shown as a card,
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 from mmap import mmap
 
@@ -14,7 +13,7 @@ from chalicelib.core.scan import BadSegment
 from chalicelib.core.scenes import Card, Tile, Video
 from chalicelib.media.compose.boxes import Sample, fragment, init
 from chalicelib.media.compose.encoding import Encoded, media_of
-from chalicelib.media.compose.feeds import Due, Feed, feeds_of, indexes_of, packets_of
+from chalicelib.media.compose.feeds import Due, feeds_of, indexes_of, packets_of
 from chalicelib.media.compose.painting import END, NOBODY, TRIED, Label, Mark, Painter, asked, told
 from chalicelib.media.contained import Contained, Died
 from chalicelib.media.store import Store
@@ -91,10 +90,9 @@ class _Rendering:
         chunk, rate = self._chunk, self._chunk.picture.frame_rate
         labels = _labels(chunk)
         made: list[Encoded] = []
-        with closing(
-            Contained(lambda: Painter(chunk, self._feeds, labels, self._mark).answer, _MEMORY)
-        ) as child:
-            for until in (*range(chunk.first_frame + rate, chunk.end_frame, rate), chunk.end_frame, END):
+        seconds = range(chunk.first_frame + rate, chunk.end_frame, rate)
+        with Contained(lambda: Painter(chunk, self._feeds, labels, self._mark).answer, _MEMORY) as child:
+            for until in (*seconds, chunk.end_frame, END):
                 made += self._second(child, until)
         self._look()
         if sorted(frame.number for frame in made) != list(range(chunk.frames)):

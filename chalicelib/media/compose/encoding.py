@@ -1,6 +1,6 @@
 """H.264 for compositions: on one thread, so that the same pictures give the same bytes.
 
-Every encoder of a composition begins with the same parameter sets, so one initialisation segment does for all.
+Every encoder of a composition begins with the same parameter sets: one initialisation segment does for all.
 """
 
 from collections.abc import Sequence

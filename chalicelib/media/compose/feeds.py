@@ -120,7 +120,7 @@ def packets_of(chunk: Chunk, feed: Feed, store: Store) -> Iterator[Due]:
 
 
 def _begins(feed: Feed, clock: _Clock) -> int:
-    """The time of the last key frame that is due when the feed is first shown; the first of all if none is."""
+    """The time of the last key frame that is due when the feed is first shown; the first's if none is."""
     keys = feed.index.key_frames
     place = bisect_right(keys, feed.first, key=lambda key: clock.frame(key.time_ms))
     return keys[max(0, place - 1)].time_ms if keys else 0

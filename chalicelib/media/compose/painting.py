@@ -147,6 +147,12 @@ class _Shown(NamedTuple):
     label: Label | None
     under: tuple[int, ...]
 
+    @property
+    def resized(self) -> bool:
+        """Whether its picture has another size than what was drawn last."""
+        picture = self.screen.picture if self.screen is not None else None
+        return picture is not None and self.place.resized(picture)
+
 
 class _Stage:
     """A scene while it is drawn."""
@@ -164,13 +170,7 @@ class _Stage:
     def draw(self, frame: int, canvas: Canvas) -> None:
         """Bring the canvas to a frame: tiles that did not change, and are on nothing that did, stay."""
         changed = {id(screen) for screen in self._screens if screen.advance(frame)}
-        whole = not self._begun or any(
-            one.screen is not None
-            and one.screen.picture is not None
-            and one.place.resized(one.screen.picture)
-            for one in self._shown
-            if id(one.screen) in changed
-        )
+        whole = not self._begun or any(one.resized for one in self._shown if id(one.screen) in changed)
         self._begun = True
         if whole:
             canvas.clear()
