@@ -46,6 +46,11 @@ ROOMS: dict[str, tuple[list[str], list[str], set[str]]] = {
     "chalicelib/adapters/aws.py": (["adapters.deadline"], AWS, {"os", "subprocess", "pathlib"}),
     "chalicelib/adapters/*": (["ports", "core"], AWS, {"os", "subprocess", "pathlib"}),
     "chalicelib/media/blank.py": ([], ["av", "av.*"], OUTSIDE),
+    "chalicelib/media/compose/bidi.py": ([], [], OUTSIDE),
+    "chalicelib/media/compose/text.py": (
+        ["media"], ["manimgx_fonts", "manimgx_fonts_cjk", "numpy", "numpy.*", "uharfbuzz"], OUTSIDE - {"pathlib"}
+    ),
+    "chalicelib/media/compose/card.py": (["media"], ["numpy", "numpy.*"], OUTSIDE),
     "chalicelib/media/contained.py": ([], [], OUTSIDE - {"ctypes", "os", "signal", "socket", "sys", "time"}),
     "chalicelib/media/decoding.py": (["media", "core"], ["av", "av.*", "numpy"], OUTSIDE),
     "chalicelib/media/jpeg.py": ([], ["av", "av.*"], OUTSIDE),

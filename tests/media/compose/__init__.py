@@ -1,0 +1,1 @@
+"""Compositions, a chunk at a time."""
