@@ -51,9 +51,10 @@ MIX_S_PER_HOUR, VOICE_S_PER_HOUR = 36.0, 2.65
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What may run: so many functions at once, and the memory of each kind."""
+    """What may run: so many renderers at once, so many mixers that share the sound; memory of each."""
 
     at_once: int = 1_000
+    mixers: int = 1
     render_mb: int = VCPU_MB
     sound_mb: int = VCPU_MB
     other_mb: int = VCPU_MB
@@ -79,7 +80,8 @@ def estimate(chunks: Sequence[Chunk], voices: int, sizes: Sizes, fleet: Fleet) -
     rendering = [
         START_S + _lambda_s(work_s(chunk.scenes, chunk.picture, sizes), fleet.render_mb) for chunk in chunks
     ]
-    mixing = START_S + _lambda_s(hours * (MIX_S_PER_HOUR + voices * VOICE_S_PER_HOUR), fleet.sound_mb)
+    mix_s = _lambda_s(hours * (MIX_S_PER_HOUR + voices * VOICE_S_PER_HOUR), fleet.sound_mb)
+    mixing = START_S + mix_s / fleet.mixers
     finishing = FINISH_S + hours * FINISH_S_PER_HOUR
     ends = _ends(rendering, fleet.at_once)
     videos = sum(len(_videos(chunk)) for chunk in chunks)
@@ -88,7 +90,7 @@ def estimate(chunks: Sequence[Chunk], voices: int, sizes: Sizes, fleet: Fleet) -
         first_s=PLAN_S + ends[0],
         dollars=(
             _billed(sum(rendering), fleet.render_mb, len(chunks))
-            + _billed(mixing, fleet.sound_mb)
+            + _billed(mixing * fleet.mixers, fleet.sound_mb, fleet.mixers)
             + _billed(PLAN_S + finishing, fleet.other_mb, 2)
             + _managed(len(chunks))
             + videos * VIDEO_GETS * GET

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 LEVEL_MS = 100  # what one level stands for
 LOUD = 4  # of 128, about -30 dB of full scale: less is no speech
-WINDOW = 15  # levels that are looked at
-HELD = 10  # of them, in which the new speaker was the loudest: words have pauses between them
+WINDOW = 20  # levels that are looked at
+HELD = 12  # of them, in which the new speaker was the loudest: words have pauses between them
 APART_MS = 3_000  # between two changes, at least
 
 _HEADER = 24  # bytes of audiowaveform's data format, version 2

@@ -165,7 +165,7 @@ def reseated(
     """
     here, sitting = set(present), set(seats)
     waiting = [actor for actor in dict.fromkeys([*wanted, *present]) if actor not in sitting]
-    fills = iter(waiting if len(present) > room else ())
+    fills = iter(waiting if min(len(seats), len(present)) >= room else ())
     kept = [found for actor in seats if (found := actor if actor in here else next(fills, None))]
     for actor in waiting:
         if actor not in kept and len(kept) < room:
