@@ -15,7 +15,8 @@ MOVIE_SCALE = 1_000  # units a second of what is said of a whole file
 class Media:
     """One kind of samples: `entry` is its box in `stsd`, `scale` units make a second, `step` one sample.
 
-    `width` and `height` are 0 for sound.
+    `width` and `height` are 0 for sound. All samples are shown `delay` samples earlier than they say, so that
+    none has to be shown before it is decoded.
     """
 
     entry: bytes
@@ -23,6 +24,7 @@ class Media:
     step: int
     width: int = 0
     height: int = 0
+    delay: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def init(media: Media) -> bytes:
     nothing = tables + _full(b"stsz", 0, 0, bytes(8))
     extends = box(b"mvex", _full(b"trex", 0, 0, pack(">5I", 1, 1, 0, 0, 0)))
     brands = b"iso6" + bytes(4) + b"iso6cmfcmp41"
-    return box(b"ftyp", brands) + box(b"moov", _movie(0, 1), _track(1, media, 0, b"", nothing), extends)
+    edits = _edits(0, media.delay * media.step) if media.delay else b""
+    return box(b"ftyp", brands) + box(b"moov", _movie(0, 1), _track(1, media, 0, edits, nothing), extends)
 
 
 _KEY, _NOT_KEY = 0x0200_0000, 0x0101_0000
@@ -77,7 +80,7 @@ _KEY, _NOT_KEY = 0x0200_0000, 0x0101_0000
 def fragment(media: Media, number: int, at: int, samples: Sequence[Sample], data: Sequence[bytes]) -> bytes:
     """The samples that begin at this time in the media's units; `number` counts the stream's fragments."""
     rows = b"".join(
-        pack(">IIi", sample.size, _KEY if sample.key else _NOT_KEY, sample.later * media.step)
+        pack(">III", sample.size, _KEY if sample.key else _NOT_KEY, sample.later * media.step)
         for sample in samples
     )
     described = _full(b"tfhd", 0, 0x02_0008, pack(">II", 1, media.step))
@@ -86,7 +89,7 @@ def fragment(media: Media, number: int, at: int, samples: Sequence[Sample], data
     run_flags, run_size = 0x0E01, 20 + len(rows)
     head = box(b"mfhd", bytes(4), pack(">I", number))
     before = 8 + len(head) + 8 + len(described) + len(begins) + run_size + 8
-    run = _full(b"trun", 1, run_flags, pack(">Ii", len(samples), before), rows)
+    run = _full(b"trun", 0, run_flags, pack(">Ii", len(samples), before), rows)
     return box(b"moof", head, box(b"traf", described, begins, run)) + box(b"mdat", *data)
 
 
@@ -127,14 +130,14 @@ def _whole_track(number: int, track: Laid, by: int) -> bytes:
             b"co64", 0, 0, pack(f">I{len(track.runs)}Q", len(track.runs), *(at + by for at, _ in track.runs))
         ),
     ]
-    edits = _full(b"elst", 1, 0, pack(">IQqI", 1, _in_movie(track), track.skipped, 1 << 16))
-    return _track(number, media, _in_movie(track), box(b"edts", edits), b"".join(tables), len(samples))
+    edits = _edits(_in_movie(track), track.skipped)
+    return _track(number, media, _in_movie(track), edits, b"".join(tables), len(samples))
 
 
 def _offsets(media: Media, samples: Sequence[Sample]) -> bytes:
     rows = [(len(list(same)), later) for later, same in groupby(sample.later for sample in samples)]
-    told = b"".join(pack(">Ii", count, later * media.step) for count, later in rows)
-    return _full(b"ctts", 1, 0, pack(">I", len(rows)), told)
+    told = b"".join(pack(">II", count, later * media.step) for count, later in rows)
+    return _full(b"ctts", 0, 0, pack(">I", len(rows)), told)
 
 
 def _runs(counts: Iterable[int]) -> bytes:
@@ -148,6 +151,12 @@ def _runs(counts: Iterable[int]) -> bytes:
 
 
 # --- both -----------------------------------------------------------------------------------------
+
+
+def _edits(lasts: int, skipped: int) -> bytes:
+    """So long, in the movie's units, from this time of the media on; 0 is all that comes."""
+    return box(b"edts", _full(b"elst", 1, 0, pack(">IQqI", 1, lasts, skipped, 1 << 16)))
+
 
 _UPRIGHT = pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 

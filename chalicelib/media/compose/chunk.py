@@ -54,7 +54,9 @@ def beginning(picture: Picture) -> bytes:
 
 def _fragment(chunk: Chunk, frames: Sequence[Encoded]) -> bytes:
     media = media_of(chunk.picture)
-    samples = [Sample(len(one.data), one.key, one.number - place) for place, one in enumerate(frames)]
+    samples = [
+        Sample(len(one.data), one.key, media.delay + one.number - place) for place, one in enumerate(frames)
+    ]
     return fragment(media, chunk.number, chunk.first_frame * media.step, samples, [f.data for f in frames])
 
 

@@ -5,7 +5,7 @@ the packets of the mix. The same input gives the same bytes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import batched, islice
 from math import ceil
 
@@ -218,11 +218,8 @@ def _put(track: _Track, some: Sequence[tuple[Sample, bytes]], file: Writing) -> 
 
 
 def _laid(pictures: _Track, heard: _Track | None, sound: Sound | None) -> list[Laid]:
-    """The tracks. Frames are shown so much later that none is before it is decoded, and the file says so."""
-    step = pictures.media.step
-    delay = -min((sample.later for sample in pictures.samples), default=0)
-    samples = [replace(sample, later=sample.later + delay) for sample in pictures.samples]
-    tracks = [Laid(pictures.media, samples, pictures.runs, len(samples) * step, delay * step)]
+    media, samples = pictures.media, pictures.samples
+    tracks = [Laid(media, samples, pictures.runs, len(samples) * media.step, media.delay * media.step)]
     if heard is not None and sound is not None and heard.samples:
         tracks.append(Laid(heard.media, heard.samples, heard.runs, sound.lasts, sound.skipped))
     return tracks

@@ -5,7 +5,7 @@ from struct import Struct
 
 from chalicelib.media.compose.boxes import Sample, boxes, inside
 
-_ROW = Struct(">IIi")
+_ROW = Struct(">III")
 _RUN_HEAD = 12  # of a run: version and flags, the number of samples, where they lie
 _NOT_KEY = 0x0001_0000
 
