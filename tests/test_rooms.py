@@ -48,9 +48,11 @@ ROOMS: dict[str, tuple[list[str], list[str], set[str]]] = {
     "chalicelib/media/blank.py": ([], ["av", "av.*"], OUTSIDE),
     "chalicelib/media/compose/bidi.py": ([], [], OUTSIDE),
     "chalicelib/media/compose/text.py": (
-        ["media"], ["manimgx_fonts", "manimgx_fonts_cjk", "numpy", "numpy.*", "uharfbuzz"], OUTSIDE - {"pathlib"}
+        ["media"],
+        ["manimgx_fonts", "manimgx_fonts_cjk", "numpy", "numpy.*", "uharfbuzz"],
+        OUTSIDE - {"pathlib"},
     ),
-    "chalicelib/media/compose/card.py": (["media"], ["numpy", "numpy.*"], OUTSIDE),
+    "chalicelib/media/compose/*": (["media", "core"], ["av", "av.*", "numpy", "numpy.*"], OUTSIDE),
     "chalicelib/media/contained.py": ([], [], OUTSIDE - {"ctypes", "os", "signal", "socket", "sys", "time"}),
     "chalicelib/media/decoding.py": (["media", "core"], ["av", "av.*", "numpy"], OUTSIDE),
     "chalicelib/media/jpeg.py": ([], ["av", "av.*"], OUTSIDE),

@@ -8,9 +8,11 @@ import zlib
 from pathlib import Path
 
 import pytest
+import uharfbuzz as hb
 
+from chalicelib.media.compose.text import FONTS
 from ops import elf, package
-from ops.package import ROOT, UNZIPPED_LIMIT, ZIP_LIMIT, Package
+from ops.package import ROOT, UNZIPPED_LIMIT, Package
 from tests.deployment.conftest import STAGES
 
 type Built = tuple[str, Package]
@@ -29,11 +31,8 @@ def unzipped(path: Path) -> int:
     return sum(entry.file_size for entry in zipfile.ZipFile(path).infolist())
 
 
-def test_each_zip_and_all_of_them_fit_into_lambda(built: Built) -> None:
-    zips = (built[1].function, built[1].layer)
-
-    assert all(path.stat().st_size < ZIP_LIMIT for path in zips)
-    assert sum(unzipped(path) for path in zips) < UNZIPPED_LIMIT
+def test_zip_and_layer_fit_into_lambda_with_room_to_grow(built: Built) -> None:
+    assert sum(unzipped(path) for path in (built[1].function, built[1].layer)) < 0.92 * UNZIPPED_LIMIT
 
 
 def test_the_functions_without_the_layer_stay_small(built: Built) -> None:
@@ -58,12 +57,21 @@ def test_nothing_is_in_the_zip_that_lambda_has_or_nobody_needs(built: Built) -> 
     assert tops.isdisjoint({"tests", "local", "ops", "bench"})
 
 
-def test_the_layer_has_av_and_numpy_and_nothing_else(built: Built) -> None:
+def test_the_layer_has_what_media_needs_and_nothing_else(built: Built) -> None:
     tops = {Path(name).parts[:2] for name in names(built[1].layer)}
 
     packages = {top for _, top in tops if not top.endswith(".dist-info")}
-    assert packages == {"av", "av.libs", "numpy", "numpy.libs"}
+    letters = {"uharfbuzz", "manimgx_fonts", "manimgx_fonts_cjk"}
+    assert packages == {"av", "av.libs", "numpy", "numpy.libs"} | letters
     assert {first for first, _ in tops} == {"python"}
+
+
+@pytest.mark.parametrize("font", FONTS, ids=lambda font: font.stem)
+def test_the_layer_s_fonts_are_smaller_and_have_every_character(built: Built, font: Path) -> None:
+    cut = zipfile.ZipFile(built[1].layer).read(f"python/{font.parent.name}/{font.name}")
+
+    assert len(cut) < 0.75 * font.stat().st_size
+    assert set(hb.Face(hb.Blob(cut)).unicodes) == set(hb.Face(hb.Blob.from_file_path(str(font))).unicodes)
 
 
 @pytest.mark.parametrize("which", ["function", "layer"])
@@ -98,7 +106,8 @@ def test_the_layer_of_this_machine_decodes_scales_and_computes(tmp_path: Path) -
 
     assert done.stderr == ""
     assert (
-        done.stdout == f"{tmp_path}/python/av/__init__.py {tmp_path}/python/numpy/__init__.py 96 54 960 3.0\n"
+        done.stdout
+        == f"{tmp_path}/python/av/__init__.py {tmp_path}/python/numpy/__init__.py 96 54 960 3.0 True\n"
     )
 
 
@@ -106,6 +115,7 @@ def test_the_layer_of_this_machine_decodes_scales_and_computes(tmp_path: Path) -
 AT_WORK = """
 import av, numpy
 from fractions import Fraction
+from chalicelib.media.compose.text import caption, drawable
 from chalicelib.media.decoding import Decoding
 encoder = av.CodecContext.create("libvpx", "w")
 encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 320, 180, "yuv420p", Fraction(1, 25)
@@ -114,7 +124,9 @@ with Decoding() as decoding:
     picture = decoding.picture("k", "vp8", b"", bytes(key), (96, 96))
     sound = decoding.sound(0, "k", b"", 1, [b"\\xf8"], True)
 solved = numpy.linalg.solve(numpy.eye(3) / 3, numpy.ones(3))
-print(av.__file__, numpy.__file__, picture.width, picture.height, len(sound), solved[0])
+name = "Ada 李 김 محمد 🎉"
+written = drawable(name) == name and all(caption(one, 99, 30).max() > 200 for one in name.split())
+print(av.__file__, numpy.__file__, picture.width, picture.height, len(sound), solved[0], written)
 """
 
 
