@@ -26,19 +26,9 @@ type Coverage = NDArray[np.uint8]
 
 _SANS, _CJK = Path(manimgx_fonts.__file__).parent, Path(manimgx_fonts_cjk.__file__).parent
 _SCRIPTS = (
-    *(
-        "Arabic",
-        "Hebrew",
-        "Devanagari",
-        "Thai",
-        "Bengali",
-        "Tamil",
-        "Telugu",
-        "Gujarati",
-        "Gurmukhi",
-        "Kannada",
-    ),
-    *("Malayalam", "Oriya", "Sinhala", "Khmer", "Lao", "Myanmar", "Ethiopic", "Georgian", "Armenian"),
+    *("Arabic", "Hebrew", "Devanagari", "Thai", "Bengali", "Tamil"),
+    *("Telugu", "Gujarati", "Gurmukhi", "Kannada", "Malayalam", "Oriya"),
+    *("Sinhala", "Khmer", "Lao", "Myanmar", "Ethiopic", "Georgian", "Armenian"),
 )
 _EMOJI = _SANS / "NotoEmoji[wght].ttf"
 # The first that has a character draws it. Han characters have the shapes that they have in Japan.
