@@ -99,6 +99,10 @@ class Painter:
         self._at = max(self._at, until)
 
 
+# Whose decoders can be told from packet to packet to pass over what nobody sees and no picture builds on.
+_PASSING = ("vp8", "vp9", "h264")
+
+
 class _Screen:
     """A feed while it is decoded: the last of its pictures."""
 
@@ -128,8 +132,8 @@ class _Screen:
         if self._decoder is None:
             private = self.feed.index.private
             self._decoder = video_decoder(self.feed.codec, private, MAX_PIXELS)
-        # What nobody sees and no other picture builds on.
-        self._decoder.skip_frame = "DEFAULT" if last else "NONREF"
+        if self.feed.codec in _PASSING:
+            self._decoder.skip_frame = "DEFAULT" if last else "NONREF"
         try:
             pictures = self._decoder.decode(av.Packet(packet))
         except MemoryError:
