@@ -123,6 +123,15 @@ def test_a_screen_takes_the_stage_the_last_one_first() -> None:
     ]  # fmt: skip
 
 
+def test_a_screen_that_comes_in_several_files_was_shared_once() -> None:
+    people = [
+        person("anna", (0, 60), screen=[(10, 20), (20, 40)]),
+        person("ben", (0, 60), screen=[(15, 30)]),
+    ]
+
+    assert [who.split()[0] for _, who in story(people, asked("stage"))] == ["A", "A#", "B#", "B#", "A#", "A"]
+
+
 def test_single_shows_a_screen_or_else_who_speaks() -> None:
     people = [
         person("anna", (0, 60), heard=TALKING, screen=[(15, 17)]),
@@ -186,6 +195,20 @@ def test_who_leaves_gives_the_seat_to_who_waits_and_nobody_else_moves() -> None:
     assert [who.replace(" ", "") for _, who in story(people, asked())] == [
         "ABCDEFGHIJKLMNOPQRSTUVWXY", "ABCZEFGHIJKLMNOPQRSTUVWXY",
     ]  # fmt: skip
+
+
+def test_who_was_large_is_beside_who_comes_from_nowhere() -> None:
+    heard = "A" * 10 + "L" * 10
+    people = crowd(12, A={"heard": heard}, L={"heard": heard})
+
+    assert story(people, asked("speaker", 20)) == [(0, "A B C D E F G H I"), (10, "L B C D E F G H A")]
+
+
+def test_who_took_a_seat_while_a_screen_was_shared_has_it_afterwards() -> None:
+    heard = "." * 12 + "Z" * 4 + "C" * 4 + "D" * 4
+    people = crowd(26, Z={"heard": heard}, C={"heard": heard}, D={"heard": heard}, A={"screen": [(10, 30)]})
+
+    assert story(people, asked("stage"))[-1] == (30, " ".join("ABCDEFGHIJKLMNOPQRSTUVWZX"))
 
 
 def test_a_screen_has_a_seat_whoever_came_first() -> None:
