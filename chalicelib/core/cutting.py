@@ -19,7 +19,7 @@ SLOT_S = 30
 PARTS = (1, 2, 3)  # that a slot may have: 10 s cost a fifth more than 30 s, for each begins with a key frame
 SOON_S = 20.0  # of one core, which a chunk takes at most if a third of a slot does
 # What x264 does for a quality: its preset, and the crf that it aims at.
-ENCODERS = {"low": ("superfast", 28), "medium": ("veryfast", 26), "high": ("veryfast", 21)}
+ENCODERS = {"low": ("ultrafast", 28), "medium": ("veryfast", 26), "high": ("veryfast", 21)}
 
 
 def picture(request: Request) -> Picture:

@@ -36,7 +36,7 @@ class _Encoded(NamedTuple):
     still: float
 
 
-ENCODED = {"superfast": _Encoded(7.4, 3.3), "veryfast": _Encoded(9.0, 3.5)}
+ENCODED = {"ultrafast": _Encoded(3.7, 2.0), "veryfast": _Encoded(9.0, 3.5)}
 CAMERA_RATE = 30  # frames per second that a camera sends
 USUAL_SIZE = (1280, 720)  # of a source whose size nobody knows
 
