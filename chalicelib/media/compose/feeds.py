@@ -25,7 +25,7 @@ _MILLION = 1_000_000
 
 
 class Due(NamedTuple):
-    """A packet, and the first frame of the composition at which its picture is to be seen."""
+    """A packet, and the first frame at which its picture, or what builds on it, is to be seen."""
 
     frame: int
     data: bytes
@@ -116,7 +116,7 @@ def packets_of(chunk: Chunk, feed: Feed, store: Store) -> Iterator[Due]:
             if begun:
                 if key:
                     _measured(source, feed.codec, data)
-                yield Due(clock.frame(time), data)
+                yield Due(max(feed.first, clock.frame(time)), data)
 
 
 def _begins(feed: Feed, clock: _Clock) -> int:

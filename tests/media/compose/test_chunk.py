@@ -74,6 +74,18 @@ def test_no_trap_moves_a_flash(trap: str, tmp_path: Path) -> None:
     assert faults(made, whole, whole // 3, whole // 2) == []
 
 
+def test_a_composition_may_begin_in_the_middle(usual: Room) -> None:
+    scene = usual.scenes(FRAMES)[-1]
+    zero = max(tile.shows.piece.start for tile in scene.tiles if isinstance(tile.shows, Video)) + 1_001
+    chunk = Chunk(TARGET, 1, zero, usual.picture, (Scene(0, 200, scene.tiles),))
+
+    found = shots(stream(usual.engine.shelf, cut(chunk, 77)))
+
+    for number in (0, 1):
+        expected = [at - zero for at in usual.expected(number) if 0 <= at - zero < 6_400]
+        assert compare(expected, flashes(found, 160 * number, 0, 160, 96), FRAME_MS + 1).right
+
+
 def test_chunks_show_what_one_piece_shows_frame_by_frame(usual: Room) -> None:
     chunk = usual.chunk(FRAMES)
     whole = shots(stream(usual.engine.shelf, [replace(chunk, target="whole")]))
