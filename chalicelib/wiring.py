@@ -59,6 +59,7 @@ class AwsWorld:
             grace_ms=self.config.grace_minutes * 60_000,
             products=self.config.products,
             mix_lufs=self.config.mix_lufs,
+            url_ms=self.config.url_seconds * 1000,
         )
 
     @cached_property

@@ -41,7 +41,7 @@ def test_nobody_ever_spoke_of_it(world: MemoryWorld) -> None:
     with pytest.raises(NotFound, match="recording_not_found"):
         review.events(world, RID, 10, 0)
     with pytest.raises(NotFound, match="session_not_found"):
-        review.session(world, SESSION)
+        review.session(world, SESSION, 0, with_addresses=True)
     with pytest.raises(NotFound, match="session_not_found"):
         review.finish_session(world, SESSION, (), "app")
 
@@ -51,7 +51,7 @@ def test_every_file_of_a_session_has_an_address(world: MemoryWorld) -> None:
     deliver(world, key_of(recording_id, FILE.replace("audio", "video"), kind="video"), film(kind="video"))
     until_quiet(world)
 
-    told = review.session(world, SESSION)
+    told = review.session(world, SESSION, 0, with_addresses=True)
 
     assert [a["product"] for a in told["artifacts"]] == ["repaired", "poster"]
     assert all(a["url"].startswith("https://shelf.invalid/sessions/") for a in told["artifacts"])
@@ -72,10 +72,10 @@ def test_a_session_is_listed_by_its_room(world: MemoryWorld) -> None:
     deliver(world, key_of(recording_id))
     until_quiet(world)
 
-    [told] = review.sessions(world, ROOM, 10, None)["sessions"]
+    [told] = review.sessions(world, ROOM, None, 10, None)["sessions"]
 
     assert (told["sessionId"], told["participants"], told["settled"]) == (SESSION, 1, False)
-    assert review.sessions(world, "another-room", 10, None)["sessions"] == []
+    assert review.sessions(world, "another-room", None, 10, None)["sessions"] == []
 
 
 def test_finishing_is_a_fact_with_its_author(world: MemoryWorld) -> None:
@@ -87,4 +87,4 @@ def test_finishing_is_a_fact_with_its_author(world: MemoryWorld) -> None:
 
     facts = world.ledger.read(f"session#{SESSION}")
     assert [(type(fact), getattr(fact, "by", None)) for fact in facts] == [(e.FinishRequested, "app")]
-    assert WHO in str(review.session(world, SESSION))
+    assert WHO in str(review.session(world, SESSION, 0, with_addresses=True))
