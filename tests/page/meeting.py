@@ -25,12 +25,13 @@ COLOURS = [(150, 110), (110, 150), (115, 112), (145, 140)]
 
 @dataclass(frozen=True)
 class Take:
-    """One recording of the meeting. `missing` files were announced and never came."""
+    """One recording of the meeting. Of announced files, `missing` never came and `coming` may still."""
 
     participant_id: str
     kind: str
     segments: tuple[tuple[int, int], ...]
     missing: tuple[str, ...] = ()
+    coming: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
     tail_lost: bool = False
     holes: tuple[tuple[int, int], ...] = ()
@@ -158,7 +159,12 @@ class Meeting:
 
     def _ended(self, take: Take, begun: int) -> Iterable[e.Event]:
         end_at = self.zero_at + max((end for _, end in take.segments), default=0)
-        files = (*(self._file(take, start) for start, _ in take.segments), *take.missing, *take.rejected)
+        files = (
+            *(self._file(take, start) for start, _ in take.segments),
+            *take.missing,
+            *take.coming,
+            *take.rejected,
+        )
         yield e.StopAccepted(at=end_at + 50)
         yield e.RecordingStopped(at=end_at + 400, session_id=self.session_id, files=files)
         yield e.RecordingEnded(
