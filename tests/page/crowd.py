@@ -103,7 +103,7 @@ class Gathering(Meeting):
 
 def _begin(start: int) -> int:
     """Where in the loop somebody begins to speak: not always the same, and not ever another."""
-    return start // 1000 % 4 * 7_000
+    return start // 1000 % 4 * 13_000
 
 
 def _once(path: Path, make: Any) -> Path:
@@ -115,23 +115,21 @@ def _once(path: Path, make: Any) -> Path:
 # --- a hall -------------------------------------------------------------------------------------------
 
 
-def hall(people: int, lasts: int, spoken: int, seen: int) -> Gathering:
+def hall(room_id: str, people: int, lasts: int, spoken: int, seen: int) -> Gathering:
     """So many people for so long; each speaks and is seen so many times."""
-    chance, names = random.Random(people), {f"guest-{n:02}": _NAMES[n % len(_NAMES)] for n in range(people)}
+    chance, names = random.Random(people), {f"guest-{n:02}": _NAMES[n] for n in range(people)}
     kinds = (("audio", spoken, (8_000, 20_000, 36_000)), ("video", seen, (60_000, 180_000, 300_000)))
-    takes = [
+    takes = tuple(
         Take(who, kind, tuple(_scattered(chance, lasts, count, lengths)))
         for who in names
         for kind, count, lengths in kinds
-    ]
-    first = takes[0].segments[-1][1]
-    takes[0] = replace(takes[0], missing=(f"guest00-audio-{ZERO + first + 4_000}.webm",))
+    )
     return Gathering(
-        f"hall-{people}",
-        "all-hands",
+        f"{people:04x}-{room_id}",
+        room_id,
         names,
-        tuple(takes),
-        zero_at=ZERO - 86_400_000,
+        takes,
+        zero_at=ZERO - people * HOUR_MS,
         wanted=PRODUCTS,
         made=MAKERS,
     )
@@ -155,8 +153,8 @@ _NAMES = (
     "Sami Aalto", "Tomás Herrera", "Uma Joshi", "Viktor Petrov", "Wen Li", "Ximena Ruiz", "Yara Mansour",
 )  # fmt: skip
 
-CROWD = hall(25, 3 * HOUR_MS, spoken=180, seen=20)
-PAIR = hall(2, 10 * MINUTE_MS, spoken=12, seen=2)
+CROWD = hall("all-hands", 25, 3 * HOUR_MS, spoken=180, seen=20)
+PAIR = hall("one-to-one", 2, 10 * MINUTE_MS, spoken=12, seen=2)
 
 
 # --- what pictures are taken of -----------------------------------------------------------------------

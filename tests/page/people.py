@@ -21,7 +21,7 @@ from chalicelib.media.sound.peaks import SAMPLES_PER_PIXEL, Peaks
 RATE = 48_000
 PACKET_MS = 20
 PAIR_MS = 1000 * SAMPLES_PER_PIXEL // RATE
-SPEECH_MS = 31_000
+SPEECH_MS = 61_000
 SCENE_MS = 7_000
 FPS = 10
 CELL = (160, 90)
@@ -76,9 +76,9 @@ def _phrases(chance: np.random.Generator) -> Array:
         lasts = int(chance.integers(70, 380))
         beat = np.arange(lasts) * chance.uniform(0.035, 0.055) + chance.uniform(0, 1)
         syllables = np.abs(np.sin(math.pi * beat)) ** 1.5 * chance.uniform(0.5, 1, lasts)
-        swell = np.sin(math.pi * np.linspace(0.08, 0.98, lasts)) ** 0.5 * chance.uniform(0.35, 1)
+        swell = np.sin(math.pi * np.linspace(0.08, 0.98, lasts)) ** 0.5 * chance.uniform(0.15, 1) ** 1.5
         told[at : at + lasts] = (syllables * swell)[: len(told) - at]
-        at += lasts + int(chance.integers(15, 160))
+        at += lasts + int(chance.integers(15, 320))
     return told
 
 
