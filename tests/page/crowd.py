@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.core import events as e
 from chalicelib.core.plan import NAMES
+from chalicelib.core.session import Session
 from chalicelib.core.step import Step
 from chalicelib.core.steps import Wanted
 from tests.page import people
@@ -31,6 +32,23 @@ class Gathering(Meeting):
     def manifest(self) -> dict[str, Any]:
         """Told once: 5,000 segments take the core most of a second."""
         return {**self._manifest, "artifacts": [dict(made) for made in self._manifest["artifacts"]]}
+
+    @cached_property
+    def session(self) -> Session:
+        """With when everybody came and went, as VideoSDK lists it."""
+        told = super().session
+        return replace(told, facts=told.facts | {self._stay(who, name) for who, name in self.names.items()})
+
+    def _stay(self, who: str, name: str) -> e.Event:
+        spans = [span for take in self.takes if take.participant_id == who for span in take.segments]
+        came, left = min(start for start, _ in spans) - 4_000, max(end for _, end in spans) + 2_500
+        return e.ParticipantListed(
+            at=self.zero_at + left,
+            participant_id=who,
+            name=name,
+            start_at=self.zero_at + came,
+            end_at=self.zero_at + left,
+        )
 
     @cached_property
     def _manifest(self) -> dict[str, Any]:
