@@ -731,7 +731,7 @@ class MemoryWorld:
     """Answers to the port `World`. The clock stands until `pass_time`; randomness counts up. `products` are
     made of every session."""
 
-    def __init__(self, now: int = NOON, products: tuple[str, ...] = ()) -> None:
+    def __init__(self, now: int = NOON, products: tuple[str, ...] = ("poster",)) -> None:
         self.clock = now
         self.tape = Tape()
         self.settings = Settings(
