@@ -125,8 +125,7 @@ def known_share_id(text: str) -> str:
 
 def share_token(key: bytes, session_id: str, share_id: str) -> str:
     """What opens a share: where its facts lie, and a keyed hash that proves that we made it."""
-    where = urlsafe_b64encode(session_id.encode()).decode().rstrip("=")
-    return f"{where}.{share_id}.{_keyed(key, _SHARE, session_id, share_id)}"
+    return f"{_where(session_id)}.{share_id}.{_keyed(key, _SHARE, session_id, share_id)}"
 
 
 def share_of_token(key: bytes, token: str) -> tuple[str, str] | None:
@@ -137,10 +136,15 @@ def share_of_token(key: bytes, token: str) -> tuple[str, str] | None:
         session_id = urlsafe_b64decode(where.encode("ascii") + b"==").decode()
     except ValueError:
         return None
-    if not _SHARE_ID.fullmatch(claimed) or not _same(given, _keyed(key, _SHARE, session_id, claimed)):
-        return None
     # One share has one token: Base64 would let others be read as it.
-    return (session_id, claimed) if token == share_token(key, session_id, claimed) else None
+    if where != _where(session_id) or not _SHARE_ID.fullmatch(claimed):
+        return None
+    proven = _same(given, _keyed(key, _SHARE, session_id, claimed))
+    return (session_id, claimed) if proven else None
+
+
+def _where(session_id: str) -> str:
+    return urlsafe_b64encode(session_id.encode()).decode().rstrip("=")
 
 
 _SHARE = "share"  # so that no share's hash is one of a webhook's address, which begins with a recording's id
