@@ -80,7 +80,7 @@ const get = (path, query, signal) => call("GET", path, { query, signal });
 const at = (sessionId, ...more) => ["sessions", encodeURIComponent(sessionId), ...more].join("/");
 
 export const sessions = (wanted, cursor, signal) => get("sessions", { ...wanted, limit: 50, cursor }, signal);
-export const session = (id, signal) => whole(at(id), {}, signal);
+export const session = (id, signal) => whole(at(id), { addresses: "none" }, signal);
 export const addresses = (id, keys) => call("POST", at(id, "addresses"), { body: { keys } });
 export const shared = (secret, signal) => whole(`shared/${encodeURIComponent(secret)}`, {}, signal);
 export const sharedAddresses = (secret, keys) => call("POST", `shared/${encodeURIComponent(secret)}/addresses`, { body: { keys } });

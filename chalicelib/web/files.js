@@ -119,7 +119,7 @@ function unmade(products) {
   const pending = named("pending").map((row) => productWord(row.product));
   return [
     pending.length > 0 && h("p", { class: "soft unmade", data: { state: "pending" } }, `Still being made: ${pending.join(", ")}`),
-    ...named("failed").map((row) => h("p", { class: "unmade", data: { state: "failed" } }, icon("alert"), `${productWord(row.product)} could not be made: ${row.reason}`)),
+    ...named("failed").map((row) => h("p", { class: "unmade", data: { state: "failed" } }, icon("alert"), `${productWord(row.product)} could not be made${row.reason ? `: ${row.reason}` : ""}`)),
   ].filter(Boolean);
 }
 

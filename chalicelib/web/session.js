@@ -14,7 +14,7 @@ import { headline, verdict } from "./verdict.js";
 
 const LIVE_MS = 3_000;
 // A manifest that takes long to get is asked for less often: at most this part of the time is spent on it.
-const SHARE_OF_TIME = 1 / 20;
+const SHARE_OF_TIME = 1 / 4;
 
 /** What a session view is shown from, for somebody with a token. */
 export const ownSession = (id) => ({

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.core import events as e
-from chalicelib.core.heads import RecordingHead, recording_head, session_head
+from chalicelib.core.heads import RecordingHead, named, recording_head, session_head
 from chalicelib.core.ids import Kind, recording_id
 from chalicelib.core.manifest import NOTHING, manifest
 from chalicelib.core.plan import NAMES, planned
@@ -81,9 +81,8 @@ class Meeting:
 
     def line(self) -> dict[str, Any]:
         """As a list of sessions has it."""
-        line = session_line(session_head(self.session_id, self._heads(), len(self.names), ""))
-        people = [name or who for who, name in self.names.items()]
-        return line | {"people": people[:12], "live": not all(take.over for take in self.takes)}
+        head = named(session_head(self.session_id, self._heads(), len(self.names), ""), self.names)
+        return {**session_line(head), "live": not all(take.over for take in self.takes)}
 
     def recordings(self) -> list[dict[str, Any]]:
         """As a list of recordings has them."""
