@@ -7,6 +7,8 @@ const AT_ONCE = 6;
 const MOST_PIXELS = 16_000_000;
 // A sheet is kept no larger than it is shown, in steps of this share of its size.
 const SHARE = 1 / 8;
+// Of what is narrower nobody would see anything.
+const LEAST_PX = 12;
 
 /** Decoded pictures, of which those in view are fetched and the longest unseen are let go. */
 export class Pictures {
@@ -113,6 +115,7 @@ export class Filmstrip {
 
   /** Draw a segment's pictures side by side, each as of its left edge; false where there is none yet. */
   draw(ctx, segment, scale, edges, height, sharp) {
+    if ((segment.end - segment.start) * scale.pixels < LEAST_PX) return false;
     const cell = this.#cell(segment, segment.start);
     if (!cell) return false;
     const wide = (height * cell.width) / cell.height;

@@ -11,7 +11,7 @@ const NAMES = { segment: "Recorded", gap: "Gap" };
 export function listing(lane, seek) {
   const rows = [
     ...lane.items.map((item) => ({ at: item.start, item })),
-    ...lane.marks.map((mark) => ({ at: mark.shown, mark })),
+    ...lane.marks.map((mark) => ({ at: mark.at, mark })),
   ].sort((a, b) => a.at - b.at);
   const list = h("ol", { "aria-label": lane.name });
   const more = h("button", { class: "quiet", type: "button", onclick: () => grow() }, "Show more");
@@ -27,7 +27,7 @@ export function listing(lane, seek) {
 }
 
 function line({ at, item, mark }, manifest, seek) {
-  const when = item ? span(item) : exact(mark.at);
+  const when = item ? span(item) : exact(at);
   const words = item ? `${NAMES[item.what]}: ${item.told}` : markWords(mark);
   return h("li", { data: { what: item?.what ?? "mark", state: item?.state ?? "" } },
     h("button", { type: "button", title: "Go there", onclick: () => seek(at) }, when),

@@ -84,11 +84,12 @@ export class Timeline {
   }
 
   #build() {
+    this.dot = h("div", { class: "dot" });
     this.overview = new Overview(this.scale, () => this.#panned());
     this.marks = new Surface({ "aria-hidden": "true" });
     this.ruler = h("div", {
       class: "ruler", role: "slider", tabindex: "0", "aria-label": "Position in the session", "aria-valuemin": "0",
-    }, this.marks.canvas);
+    }, this.marks.canvas, this.dot);
     this.follower = h("button", { class: "quiet", type: "button", "aria-pressed": "true", title: "Keep the playhead in view", onclick: () => this.#toggleFollow() }, "Follow");
     const tool = (words, label, keys, factor) => h("button", {
       class: "quiet", type: "button", "aria-label": label, "aria-keyshortcuts": keys, title: `${label} (${keys})`, onclick: () => this.#zoom(factor),
@@ -179,8 +180,10 @@ export class Timeline {
   }
 
   #place(position) {
-    this.playhead.hidden = !this.scale.has(position);
-    this.playhead.style.transform = `translateX(${this.scale.x(position)}px)`;
+    for (const sign of [this.playhead, this.dot]) {
+      sign.hidden = !this.scale.has(position);
+      sign.style.transform = `translateX(${this.scale.x(position)}px)`;
+    }
     this.overview.place(position);
     const said = `${stamp(position)} of ${stamp(this.scale.durationMs)}`;
     if (said === this.ruler.getAttribute("aria-valuetext")) return;
@@ -244,7 +247,6 @@ export class Timeline {
     this.#paintRuler();
     for (const strip of this.strips.values()) if (strip.visible) strip.paint(this.scale, this.palette);
     this.tools.pictures.end();
-    this.element.dataset.painted = this.scale.span;
   }
 
   #paintRuler() {
