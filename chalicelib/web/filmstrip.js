@@ -102,6 +102,7 @@ async function shrunk(blob, fit) {
 /** The pictures of one track. */
 export class Filmstrip {
   #cues = null;
+  #reading = false;
 
   /**
    * @param {object[]} artifacts the track's own: indexes of its sheets, and posters of its segments
@@ -144,8 +145,9 @@ export class Filmstrip {
   }
 
   #cell(segment, ms) {
-    const poster = this.posters.get(`${segment.start} ${segment.end}`);
-    return this.at(ms) ?? (poster ? { key: poster, still: true, width: 16, height: 9 } : null);
+    const cue = this.at(ms);
+    const poster = !this.#reading && this.posters.get(`${segment.start} ${segment.end}`);
+    return cue ?? (poster ? { key: poster, still: true, width: 16, height: 9 } : null);
   }
 
   #tile(ctx, cell, x, wide, tall, sharp) {
@@ -158,13 +160,15 @@ export class Filmstrip {
     return true;
   }
 
-  /** The cues of all indexes, which come later. */
+  /** The cues of all indexes, which come later; where none does there are posters, or plain segments. */
   #read() {
     this.#cues = [];
-    Promise.all(this.indexes.map((index) => this.#index(index))).then((told) => {
-      this.#cues = told.flat().sort((a, b) => a.start - b.start);
+    this.#reading = true;
+    Promise.allSettled(this.indexes.map((index) => this.#index(index))).then((told) => {
+      this.#cues = told.flatMap(({ value }) => value ?? []).sort((a, b) => a.start - b.start);
+      this.#reading = false;
       this.pictures.changed();
-    }, () => { /* Without an index there are posters, and without those plain segments. */ });
+    });
     return this.#cues;
   }
 

@@ -80,6 +80,21 @@ def test_a_filmstrip_shows_what_was_seen_at_each_moment(shown: Open) -> None:
     assert brightness == pytest.approx([luma for luma, _, _ in CELLS], abs=12)
 
 
+def test_without_a_filmstrip_the_poster_stands_where_its_segment_begins(shown: Open) -> None:
+    timeline = shown()
+    white = Picture(160, 90, bytes([235]) * 14_400 + bytes([128]) * 7_200).jpeg(2)
+    (timeline.stack.folder / "poster.jpg").write_bytes(white)
+    manifest = with_artifact("poster", "s/poster.jpg", "ada", "video")
+    manifest["artifacts"][0]["start"] = 500
+
+    timeline.draw(manifest)
+    timeline.until("asked.includes('s/poster.jpg')")
+    timeline.until(f"({COLUMN})(['ada', 'video', 1000])[1] > 220")
+
+    assert timeline.column("ada", "video", 1_000)[20][:3] == pytest.approx((235, 235, 235), abs=6)
+    assert timeline.column("ada", "video", 6_000)[20][0] < 220
+
+
 def test_only_lanes_in_view_fetch_what_they_show(shown: Open) -> None:
     manifest = bare(REVIEW.manifest())
     person = manifest["participants"][0]
