@@ -210,17 +210,15 @@ def _picture(path: Path, start: int, end: int) -> None:
     with av.open(str(path), "w", format="webm") as file:
         stream = file.add_stream("libvpx", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuv420p")
-        stream.gop_size, stream.options = (
-            2 * FPS,
-            {"deadline": "realtime", "cpu-used": "16", "lag-in-frames": "0"},
-        )
-        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.gop_size = 2 * FPS
+        stream.options = {"deadline": "realtime", "cpu-used": "16", "lag-in-frames": "0"}
+        # More threads than cores spend their time waiting for each other.
+        stream.codec_context.time_base, stream.codec_context.thread_count = Fraction(1, 1000), 1
         for at in range(start, end, 1000 // FPS):
+            luma = 235 if at % 1000 < media.FLASH_MS else 60
             frame = av.VideoFrame(*SIZE, "yuv420p")
-            for plane, luma in zip(
-                frame.planes, (235 if at % 1000 < media.FLASH_MS else 60, 128, 128), strict=True
-            ):
-                plane.update(bytes([luma]) * plane.buffer_size)
+            for plane, level in zip(frame.planes, (luma, 128, 128), strict=True):
+                plane.update(bytes([level]) * plane.buffer_size)
             frame.pts, frame.time_base = at - start, Fraction(1, 1000)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
