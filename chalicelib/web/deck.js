@@ -20,7 +20,7 @@ class Whole {
   troubled = false;
 
   constructor(element, item, addresses, unfit) {
-    addresses.of(item.key).then((url) => { if (!this.closed) element.src = url; }).catch(unfit);
+    addresses.of(item.key).then((url) => { if (!this.closed) element.src = url; }).catch(() => { if (!this.closed) unfit(); });
     // Said when nothing came for some seconds; it matters where there is nothing left to play.
     this.stalled = () => { if (element.readyState < 3) unfit(); };
     this.element = element;
