@@ -232,7 +232,7 @@ def test_what_is_still_being_made_is_said_and_appears_by_itself(watch: Watch, st
 def test_a_session_under_way_grows_without_a_reload(watch: Watch, stack: Stack) -> None:
     page = watch(expected="404").open(UNDER_WAY.session_id)
     expect(page.locator(".lane")).to_have_count(1)
-    expect(page.locator(".lane .trouble")).to_have_count(0)
+    expect(page.locator(".lane .trouble:visible")).to_have_count(0)
     more = (*UNDER_WAY.takes, Take("dee", "video", ((5_000, 9_000),)))
 
     stack.meetings = [replace(UNDER_WAY, takes=more)]
