@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up down logs demo test soak check bench package deploy wire token redrive clean
+.PHONY: help setup up down logs demo test soak check bench screenshots package deploy wire token redrive clean
 
 PY := .venv/bin/python
 STAGE ?= prod
@@ -11,7 +11,7 @@ VIDEOSDK_SECRET ?= tracklane/videosdk
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- on this machine ---------------------------------------------------------------------------------------------
 
@@ -51,8 +51,11 @@ check: .local/venv.stamp ## lint, types, and what CloudFormation would refuse
 	@$(PY) -m ops.package --stage prod >/dev/null
 	@.venv/bin/cfn-lint --regions us-east-1 --template .local/package/prod/sam.json
 
-bench: .local/venv.stamp .local/aws.stamp ## measure, each figure beside its baseline
+bench: .local/venv.stamp .local/aws.stamp .local/browser.stamp ## measure, each figure beside its baseline
 	@$(PY) -m bench
+
+screenshots: .local/venv.stamp .local/browser.stamp ## take pictures of the page: .local/screenshots/, and the README's
+	@$(PY) -m local.screenshots
 
 # --- in an account -----------------------------------------------------------------------------------------------
 

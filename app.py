@@ -17,11 +17,11 @@ from chalicelib.flows.reconcile import reconcile as reconcile_all
 from chalicelib.flows.render import render as render_order
 from chalicelib.flows.settle import settle as settle_subjects
 from chalicelib.flows.sweep import sweep as sweep_buckets
-from chalicelib.routes import authorizer, openapi, pages, recordings, sessions, webhooks
+from chalicelib.routes import authorizer, openapi, pages, recordings, sessions, shares, webhooks
 from chalicelib.routes.batch import all_of, each
 
 app = Chalice(app_name="tracklane", configure_logs=False)
-for blueprint in (authorizer, openapi, pages, recordings, sessions, webhooks):
+for blueprint in (authorizer, openapi, pages, recordings, sessions, shares, webhooks):
     app.register_blueprint(blueprint.bp)
 
 SPARE_MS = 60_000  # what a run on schedule leaves unused, so that a piece of work begun can be ended

@@ -146,7 +146,9 @@ class Catalog(Protocol):
         """The cursor of what comes after this one in a list of recordings."""
         ...
 
-    def sessions(self, room_id: str | None, limit: int, cursor: str | None) -> Page[SessionHead]:
+    def sessions(
+        self, room_id: str | None, limit: int, cursor: str | None, *, participant_id: str | None = None
+    ) -> Page[SessionHead]:
         """Sessions, newest first."""
         ...
 
@@ -342,7 +344,7 @@ class Shelf(Protocol):
         """Take a file away, if it is there."""
         ...
 
-    def url(self, key: str, content_type: str) -> str:
+    def url(self, key: str) -> str:
         """A short-lived address at which anybody who has it can GET the file."""
         ...
 
@@ -460,6 +462,7 @@ class Settings:
     grace_ms: int
     products: tuple[str, ...]
     mix_lufs: float | None
+    url_ms: int
 
 
 class World(Protocol):

@@ -11,10 +11,11 @@ from functools import cached_property, partial
 from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from chalicelib.adapters.deadline import INVOCATION
 from chalicelib.adapters.secrets import Secrets
-from chalicelib.config import Config
+from chalicelib.config import Config, MisconfiguredError
 from chalicelib.core.step import Made, Step
 from chalicelib.ports import (
     Bell,
@@ -59,6 +60,7 @@ class AwsWorld:
             grace_ms=self.config.grace_minutes * 60_000,
             products=self.config.products,
             mix_lufs=self.config.mix_lufs,
+            url_ms=self.config.url_seconds * 1000,
         )
 
     @cached_property
@@ -233,6 +235,15 @@ def public_url(request_context: dict[str, Any]) -> str:
     if configured:
         return configured
     return f"https://{request_context['domainName']}{_stage_path(request_context)}"
+
+
+def outputs_origin() -> str:
+    """Where the addresses of files lead; empty in a function without settings, which has no files."""
+    try:
+        told = urlsplit(world().shelf.url("sessions/"))
+    except MisconfiguredError:
+        return ""
+    return f"{told.scheme}://{told.netloc}"
 
 
 def _stage_path(request_context: dict[str, Any]) -> str:

@@ -263,9 +263,15 @@ class MemoryCatalog:
         self.ledger.tape.does("catalog.keep_bookmark", walk)
         self._bookmarks[walk] = place
 
-    def sessions(self, room_id: str | None, limit: int, cursor: str | None) -> Page[SessionHead]:
+    def sessions(
+        self, room_id: str | None, limit: int, cursor: str | None, *, participant_id: str | None = None
+    ) -> Page[SessionHead]:
         """Newest first."""
-        heads = [h for h in self._sessions.values() if room_id is None or h.room_id == room_id]
+        heads = [
+            head
+            for head in self._sessions.values()
+            if room_id in (None, head.room_id) and participant_id in (None, *head.who)
+        ]
         return _page(heads, _session_sort, limit, cursor, newest_first=True)
 
 
@@ -586,9 +592,9 @@ class MemoryShelf:
         self.tape.does("shelf.delete", key)
         self.files.pop(key, None)
 
-    def url(self, key: str, content_type: str) -> str:
+    def url(self, key: str) -> str:
         """An address that nobody answers at."""
-        return f"https://shelf.invalid/{quote(key)}?type={quote(content_type, safe='')}"
+        return f"https://shelf.invalid/{quote(key)}?signed"
 
 
 @dataclass
@@ -725,10 +731,11 @@ class MemoryWorld:
     """Answers to the port `World`. The clock stands until `pass_time`; randomness counts up. `products` are
     made of every session."""
 
-    def __init__(self, now: int = NOON, products: tuple[str, ...] = ()) -> None:
+    def __init__(self, now: int = NOON, products: tuple[str, ...] = ("poster",)) -> None:
         self.clock = now
         self.tape = Tape()
         self.settings = Settings(
+            url_ms=900_000,
             recordings_bucket="deliveries",
             bucket_dir_path="recordings",
             grace_ms=900_000,

@@ -185,12 +185,14 @@ class DynamoCatalog:
             found = self._heads(where, items.making_of)
             return self._page(found, limit, lambda making: bool(making.targets))
 
-    def sessions(self, room_id: str | None, limit: int, cursor: str | None) -> Page[SessionHead]:
-        """By room or by time."""
-        after = _opened(cursor)
+    def sessions(
+        self, room_id: str | None, limit: int, cursor: str | None, *, participant_id: str | None = None
+    ) -> Page[SessionHead]:
+        """By room or by time; those of other people are left out while reading."""
+        after, at_once = _opened(cursor), limit if participant_id is None else _BATCH
         with Failures():
-            found = self._listed("sessions", room_id, after, limit, items.session_of)
-            return self._page(found, limit, lambda _: True)
+            found = self._listed("sessions", room_id, after, at_once, items.session_of)
+            return self._page(found, limit, lambda head: participant_id in (None, *head.who))
 
     def beyond(self, head: RecordingHead) -> str:
         """Its place in every index."""

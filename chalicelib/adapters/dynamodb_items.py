@@ -100,7 +100,8 @@ def recording_of(item: Item) -> RecordingHead:
 
 def session_of(item: Item) -> SessionHead:
     """The head of a session's head."""
-    return SessionHead(**json.loads(item["told"]["S"]))
+    head = SessionHead(**json.loads(item["told"]["S"]))
+    return replace(head, who=tuple(head.who), people=tuple(head.people))
 
 
 def recording_sort(head: RecordingHead) -> str:

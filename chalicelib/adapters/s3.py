@@ -72,9 +72,9 @@ class S3Shelf:
         with _Failures():
             self.client.delete_object(Bucket=self.bucket, Key=key)
 
-    def url(self, key: str, content_type: str) -> str:
+    def url(self, key: str) -> str:
         """A presigned GET. Signed with a role's keys it dies with the role's session at the latest."""
-        asked = {"Bucket": self.bucket, "Key": key, "ResponseContentType": content_type}
+        asked = {"Bucket": self.bucket, "Key": key}
         asked["ResponseContentDisposition"] = f'inline; filename="{file_name(key)}"'
         url: str = self.client.generate_presigned_url("get_object", Params=asked, ExpiresIn=self.url_seconds)
         return url

@@ -406,6 +406,30 @@ class FinishRequested(Event):
     products: tuple[str, ...] = ()
 
 
+# --- who may look, which is no news of the session ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionShared(Event):
+    """A link was made that opens the session to whoever has it, until `expires_at`."""
+
+    SAME_IF = ("share_id",)
+
+    share_id: str
+    expires_at: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareRevoked(Event):
+    """The link opens nothing any more."""
+
+    SAME_IF = ("share_id",)
+
+    share_id: str
+    by: str
+
+
 # --- what we made and concluded; conclusions never count as news ----------------------------------
 
 
@@ -561,7 +585,7 @@ class CompositionCancelled(Event):
 
 
 ACTS = (RecordingRequested, StopRequested)
-CONCLUSIONS = (VerdictReached, ManifestMade)
+CONCLUSIONS = (VerdictReached, ManifestMade, SessionShared, ShareRevoked)  # nothing follows from these
 _TYPES = {
     told.__name__: told
     for told in (
@@ -573,7 +597,7 @@ _TYPES = {
         WorkGivenUp, WorkRedriven,
         SegmentOverdue, EndOverdue,
         SessionStarted, SessionEnded, ParticipantJoined, ParticipantLeft, ParticipantListed, FinishRequested,
-        VerdictReached, ArtifactMade, ProductFailed, ManifestMade,
+        SessionShared, ShareRevoked, VerdictReached, ArtifactMade, ProductFailed, ManifestMade,
         CompositionRequested, CompositionPlanned, ChunkRendered, CompositionBilled,
         CompositionFinished, CompositionFailed, CompositionCancelled,
     )

@@ -4,7 +4,7 @@ Whoever knows more overwrites what knows less. A head that would say the same as
 until its recording may be settled: from then on all that is shown rests on everything that is known.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.core import events as e
@@ -36,7 +36,8 @@ class RecordingHead:
 class SessionHead:
     """A session in a list. `manifest_key` is empty until there is one.
 
-    `begun_at` is its place in lists: unlike zero, it does not move when the first file comes.
+    `begun_at` is its place in lists: unlike zero, it does not move when the first file comes. `who` are the
+    participants' ids, by which a session is found, and `people` the first of them by name, to be shown.
     """
 
     session_id: str
@@ -50,6 +51,12 @@ class SessionHead:
     manifest_key: str
     known: int
     begun_at: int = 0
+    who: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+
+# What a head has room for: a kilobyte is a write unit, and an item ends at 400.
+WHO_AT_MOST, PEOPLE_AT_MOST, NAME_AT_MOST = 1000, 12, 60
 
 
 def recording_head(recording: Recording) -> RecordingHead:
@@ -86,20 +93,28 @@ def session_head(
     spans = [Span(h.start_at, h.end_at) for h in heads if h.start_at is not None and h.end_at is not None]
     whole = window(spans)
     zero_at = whole.start if spans else min((head.requested_at for head in heads), default=0)
+    who = sorted({head.participant_id for head in heads if head.participant_id is not None})
     inside = all(span.start < zero_at + DAY_MS and span.start >= zero_at for span in spans)
     return SessionHead(
         session_id=session_id,
         room_id=min((head.room_id for head in heads if head.room_id), default=None),
         zero_at=zero_at,
         duration_ms=whole.end - whole.start,
-        participants=len({head.participant_id for head in heads} - {None}),
+        participants=len(who),
         recordings=len(heads),
         settled=bool(heads) and all(head.settled for head in heads),
         complete=bool(heads) and inside and all(head.complete for head in heads),
         manifest_key=manifest_key,
         known=own_facts + sum(head.known for head in heads),
         begun_at=min((head.requested_at for head in heads), default=0),
+        who=tuple(who[:WHO_AT_MOST]),
     )
+
+
+def named(head: SessionHead, names: Mapping[str, str]) -> SessionHead:
+    """The same head with people's names, where they are known, else their ids."""
+    people = (names.get(participant_id) or participant_id for participant_id in head.who[:PEOPLE_AT_MOST])
+    return replace(head, people=tuple(name[:NAME_AT_MOST] for name in people))
 
 
 def may_be_settled(recording: Recording) -> bool:

@@ -9,6 +9,7 @@ anything between are tolerated.
 import hashlib
 import hmac
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -105,6 +106,49 @@ def token_agrees(key: bytes, token: str, told: tuple[str, str, str]) -> bool:
 
 
 _HASH = 32
+
+
+# --- shares
+
+
+def share_id(random: bytes) -> str:
+    """The id of a new share, from 16 random bytes."""
+    return f"share-{random.hex()}"
+
+
+def known_share_id(text: str) -> str:
+    """An id of the form that `share_id` mints; `Invalid` otherwise."""
+    if _SHARE_ID.fullmatch(text):
+        return text
+    raise Invalid("invalid_share_id", "shareId is not a share's id", "shareId", "share- and 32 of 0-9 a-f")
+
+
+def share_token(key: bytes, session_id: str, share_id: str) -> str:
+    """What opens a share: where its facts lie, and a keyed hash that proves that we made it."""
+    return f"{_where(session_id)}.{share_id}.{_keyed(key, _SHARE, session_id, share_id)}"
+
+
+def share_of_token(key: bytes, token: str) -> tuple[str, str] | None:
+    """Session and share of a token, or None when we never made it. No ledger is asked."""
+    where, _, rest = token.partition(".")
+    claimed, _, given = rest.partition(".")
+    try:
+        session_id = urlsafe_b64decode(where.encode("ascii") + b"==").decode()
+    except ValueError:
+        return None
+    # One share has one token: Base64 would let others be read as it.
+    if where != _where(session_id) or not _SHARE_ID.fullmatch(claimed):
+        return None
+    proven = _same(given, _keyed(key, _SHARE, session_id, claimed))
+    return (session_id, claimed) if proven else None
+
+
+def _where(session_id: str) -> str:
+    return urlsafe_b64encode(session_id.encode()).decode().rstrip("=")
+
+
+_SHARE = "share"  # so that no share's hash is one of a webhook's address, which begins with a recording's id
+_SHARE_ID = re.compile(r"share-[0-9a-f]{32}")
 
 
 def _keyed(key: bytes, *parts: str) -> str:
@@ -225,6 +269,16 @@ def generation(key: str, number: int) -> str:
 def manifest_key(session_id: str, digest: str) -> str:
     """Where a session's manifest lies in the output bucket; other content, other key."""
     return f"sessions/{safe_part(session_id)}/manifest-{digest}.json"
+
+
+def is_output_of(key: str, session_id: str) -> bool:
+    """Whether a key is one of those that lie below a session in the output bucket."""
+    prefix = f"sessions/{safe_part(session_id)}/"
+    return key.startswith(prefix) and _BELOW.fullmatch(key, len(prefix)) is not None
+
+
+_PART = r"[A-Za-z0-9_~-][A-Za-z0-9_~.-]{0,255}"  # never `..`, which who follows an address would resolve
+_BELOW = re.compile(rf"(?:{_PART}/){{0,7}}{_PART}")
 
 
 def _is_text(text: str) -> bool:

@@ -123,11 +123,8 @@ class Session:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Participants' names by id, where somebody told them: that of the latest presence in VideoSDK's
-        session, else the webhook's, which carries no time."""
-        told = [f for f in self.facts if isinstance(f, e.ParticipantJoined | e.ParticipantListed)]
-        told.sort(key=lambda f: (getattr(f, "start_at", -1), f.name))
-        return {fact.participant_id: fact.name for fact in told}
+        """Participants' names by id."""
+        return names(self.facts)
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -151,6 +148,14 @@ class Session:
         found = [f for r in self.recordings for f in r.facts if isinstance(f, e.ArtifactMade)]
         found += [f for f in self.facts if isinstance(f, e.ArtifactMade)]
         return sorted(found, key=lambda f: (f.product, f.start, f.key))
+
+
+def names(facts: Iterable[e.Event]) -> dict[str, str]:
+    """Participants' names by id, where somebody told them: that of the latest presence in VideoSDK's session,
+    else the webhook's, which carries no time."""
+    told = [fact for fact in facts if isinstance(fact, e.ParticipantJoined | e.ParticipantListed)]
+    told.sort(key=lambda fact: (getattr(fact, "start_at", -1), fact.name))
+    return {fact.participant_id: fact.name for fact in told}
 
 
 def weight(facts: Iterable[e.Event]) -> int:

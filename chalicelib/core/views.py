@@ -1,12 +1,14 @@
 """Recordings and facts as the API tells them. Names in camelCase, times in integer milliseconds."""
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 from chalicelib.core import events as e
 from chalicelib.core.clock import Placed
 from chalicelib.core.heads import RecordingHead, SessionHead
 from chalicelib.core.recording import Recording
+from chalicelib.core.share import Share
 
 
 def recording_view(recording: Recording) -> dict[str, Any]:
@@ -52,11 +54,17 @@ def session_line(head: SessionHead) -> dict[str, Any]:
         "zeroAt": head.zero_at,
         "durationMs": head.duration_ms,
         "participants": head.participants,
+        "people": list(head.people),
         "recordings": head.recordings,
         "complete": head.complete,
         "settled": head.settled,
         "manifestKey": head.manifest_key or None,
     }
+
+
+def share_view(share: Share) -> dict[str, Any]:
+    """A share; its token is nobody's to tell again."""
+    return {camel(name): value for name, value in asdict(share).items()}
 
 
 def event_view(event: e.Event) -> dict[str, Any]:

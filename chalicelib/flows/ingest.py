@@ -59,8 +59,9 @@ def _segment(world: World, where: ids.Place, reading: Reading, hold: Hold) -> e.
         raise
     world.shelf.put(ids.index_key(hold.target), repaired.index, "application/json")
     fact = _stored(where, delivered, repaired.scan, hold.target, writing.size, world.now())
-    # The products first: once the fact is written, a retry finds nothing left to do.
-    world.work.make(Order.of(step, [(where.recording_id, fact)]).told() for step in posters([fact]))
+    if "poster" in world.settings.products:
+        # Before the fact: once that is written, a retry finds nothing left to do.
+        world.work.make(Order.of(step, [(where.recording_id, fact)]).told() for step in posters([fact]))
     return fact
 
 

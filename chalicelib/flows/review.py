@@ -1,13 +1,18 @@
 """What people and their programs may see: recordings, their facts, sessions with addresses to play from."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.core.errors import NotFound
+from chalicelib.core import ids
+from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.events import FinishRequested, SegmentCorrected
+from chalicelib.core.heads import SessionHead
 from chalicelib.core.manifest import manifest
+from chalicelib.core.pieces import piece
 from chalicelib.core.plan import pending
-from chalicelib.core.recording import Recording
+from chalicelib.core.recording import ENDED, Recording
+from chalicelib.core.session import Session
 from chalicelib.core.step import Output
 from chalicelib.core.views import event_view, recording_line, recording_view, session_line
 from chalicelib.flows.record import read
@@ -36,29 +41,77 @@ def events(world: World, recording_id: str, limit: int, cursor: int) -> dict[str
     }
 
 
-def sessions(world: World, room_id: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
+def sessions(
+    world: World, room_id: str | None, participant_id: str | None, limit: int, cursor: str | None
+) -> dict[str, Any]:
     """A page of sessions, newest first."""
-    page = world.catalog.sessions(room_id, limit, cursor)
-    return {"sessions": [session_line(head) for head in page.items], "cursor": page.cursor}
+    page = world.catalog.sessions(room_id, limit, cursor, participant_id=participant_id)
+    lines = [{**session_line(head), "live": _is_live(world, head)} for head in page.items]
+    return {"sessions": lines, "cursor": page.cursor}
 
 
-def session(world: World, session_id: str) -> dict[str, Any]:
-    """A session's manifest as of now, with an address for each artifact."""
+def _is_live(world: World, head: SessionHead) -> bool:
+    """Whether something is still being recorded. Only of the few sessions that are not settled the recordings
+    have to be asked: a session's head is not written at each change of a phase."""
+    cursor: str | None = None
+    while not head.settled:
+        page = world.catalog.recordings(Filter(session_id=head.session_id), _AT_ONCE, cursor)
+        if any(recording.phase not in ENDED for recording in page.items):
+            return True
+        if (cursor := page.cursor) is None:
+            break
+    return False
+
+
+_AT_ONCE = 100
+
+
+def session(world: World, session_id: str, first: int, *, with_addresses: bool) -> dict[str, Any]:
+    """A session's manifest as of now, or a piece of it, from its item of this number on."""
+    known = _known_session(world, session_id)
+    address = _addressing(world) if with_addresses else _as_it_is
+    return piece(told_of(world, known), first, address)
+
+
+def told_of(world: World, session: Session) -> dict[str, Any]:
+    """A session's manifest."""
+    return manifest(session, wanted_of(world, session))
+
+
+def _addressing(world: World) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda artifact: {**artifact, "url": world.shelf.url(artifact["key"])}
+
+
+def _as_it_is(artifact: dict[str, Any]) -> dict[str, Any]:
+    return artifact
+
+
+def addresses(world: World, session_id: str, keys: list[str]) -> dict[str, Any]:
+    """Addresses of files below a session. Nothing is read, so that a page may ask as often as it plays."""
+    return addressed(world, keys, lambda key: ids.is_output_of(key, session_id))
+
+
+def addressed(world: World, keys: list[str], may: Callable[[str], bool]) -> dict[str, Any]:
+    """Addresses of these keys, and when they are over; `Invalid` names the first that may not be had."""
+    for key in keys:
+        if not may(key):
+            expected = "keys of the session's artifacts, as its manifest tells them"
+            raise Invalid("invalid_keys", f"no artifact of this session: {key[:256]!r}", "keys", expected)
+    expires_at = world.now() + world.settings.url_ms
+    return {"addresses": {key: world.shelf.url(key) for key in keys}, "expiresAt": expires_at}
+
+
+def _known_session(world: World, session_id: str) -> Session:
     known = read_session(world, session_id)
     if not known.recordings:
         raise NotFound("session_not_found", f"no recording of a session {session_id} is known")
-    told = manifest(known, wanted_of(world, known))
-    for artifact in told["artifacts"]:
-        artifact["url"] = world.shelf.url(artifact["key"], artifact["contentType"])
-    return told
+    return known
 
 
 def finish_session(world: World, session_id: str, products: tuple[str, ...], by: str) -> dict[str, Any]:
     """Build these products of the session now, or the usual ones where none is named; and tell what is to be
     made. It is queued, and the manifest follows, through the ledger's stream."""
-    session = read_session(world, session_id)
-    if not session.recordings:
-        raise NotFound("session_not_found", f"no recording of a session {session_id} is known")
+    session = _known_session(world, session_id)
     asked = FinishRequested(at=world.now(), by=by, products=products)
     world.ledger.append(session_subject(session_id), asked)
     session = replace(session, facts=session.facts | {asked})
@@ -73,10 +126,8 @@ def _output(output: Output) -> dict[str, Any]:
 
 def correct(world: World, session_id: str, file: str, shift_ms: int, by: str) -> dict[str, Any]:
     """Move a segment on the clock, by hand; what was made with it is made anew."""
-    known = read_session(world, session_id)
+    known = _known_session(world, session_id)
     meant = [r for r in known.recordings if any(segment.file == file for segment in r.segments)]
-    if not known.recordings:
-        raise NotFound("session_not_found", f"no recording of a session {session_id} is known")
     if not meant:
         raise NotFound("segment_not_found", f"session {session_id} has no segment {file}")
     for recording in meant:

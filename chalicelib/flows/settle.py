@@ -11,12 +11,19 @@ from typing import Any
 from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import Unavailable
-from chalicelib.core.heads import SessionHead, in_session, may_be_settled, recording_head, session_head
+from chalicelib.core.heads import (
+    SessionHead,
+    in_session,
+    may_be_settled,
+    named,
+    recording_head,
+    session_head,
+)
 from chalicelib.core.manifest import digest, encoded, manifest
 from chalicelib.core.order import SMALL, Order, spelled
 from chalicelib.core.plan import Wanted, pending, wanted
 from chalicelib.core.recording import Recording
-from chalicelib.core.session import Session, weight
+from chalicelib.core.session import Session, names, weight
 from chalicelib.core.step import Step
 from chalicelib.flows.witness import Witness
 from chalicelib.ports import Listed, Making, World, recording_subject, session_subject
@@ -123,6 +130,7 @@ def settle_session(world: World, session_id: str, *, again: bool = False) -> Non
     facts = world.ledger.read(session_subject(session_id))
     before = world.catalog.session(session_id)
     head = session_head(session_id, linked, weight(facts), before.manifest_key if before else "")
+    head = named(head, names(facts))
     if not linked or (before is not None and before.known >= head.known and not again):
         return
     if head.settled or any(isinstance(fact, e.FinishRequested) for fact in facts):
@@ -145,6 +153,7 @@ def _finished(world: World, head: SessionHead, facts: Iterable[e.Event], *, agai
         session = replace(session, facts=session.facts | set(stays))
         key = _write_manifest(world, session, len(left))
         head = replace(head, manifest_key=key, known=head.known + weight(stays))
+        head = named(head, session.names)
         making = replace(making, known=known + weight(stays))
     if making != before and (making.targets or before.targets):
         world.catalog.keep_making(making)

@@ -71,9 +71,11 @@ def answers(status: int) -> Callable[[Callable[..., Any]], Callable[..., Respons
     return wrapped
 
 
-def json_body(request: Request, allowed: frozenset[str], ours: Mapping[str, str]) -> dict[str, Any]:
+def json_body(
+    request: Request, allowed: frozenset[str], ours: Mapping[str, str], *, most: int = BODY_AT_MOST
+) -> dict[str, Any]:
     """The request's JSON object, which may have only these fields; `ours` tells why others are not taken."""
-    told = _loaded(raw_body(request))
+    told = _loaded(raw_body(request), most)
     if not isinstance(told, dict):
         raise Invalid("invalid_body", "the body is not a JSON object", "body", "a JSON object")
     for name in told.keys() - allowed:
@@ -145,14 +147,22 @@ def limit(told: Mapping[str, str], most: int = 100, default: int = 50) -> int:
     raise Invalid("invalid_limit", "limit is not a number of items", "limit", f"1 to {most}")
 
 
+def count(told: Mapping[str, str]) -> int:
+    """How many items came before, where a cursor counts them."""
+    given = told.get("cursor", "0")
+    if given.isascii() and given.isdecimal() and len(given) < 10:
+        return int(given)
+    raise Invalid("invalid_cursor", "cursor is not one of ours", "cursor", "the cursor of a page before")
+
+
 def caller(request: Request) -> str:
     """The subject of the bearer token, as the authorizer found it."""
     return str((request.context.get("authorizer") or {}).get("principalId", "unknown"))
 
 
-def _loaded(body: bytes) -> Any:
-    if len(body) > BODY_AT_MOST:
-        raise TooLarge("body_too_large", f"a body has at most {BODY_AT_MOST} bytes")
+def _loaded(body: bytes, most: int) -> Any:
+    if len(body) > most:
+        raise TooLarge("body_too_large", f"a body has at most {most} bytes")
     if not body:
         raise Invalid("invalid_body", "the body is not JSON: it is empty", "body", "JSON in UTF-8")
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chalice.app import Blueprint, Response
 
+from chalicelib import wiring
 from chalicelib.routes import http
 
 bp = Blueprint(__name__)
@@ -25,15 +26,13 @@ _POLICY = {
     "script-src": "'self'",
     "style-src": "'self'",
     "connect-src": "'self'",
-    "img-src": "'self' https:",
-    "media-src": "'self' https: blob:",
+    "img-src": "'self'",
+    "media-src": "'self' blob:",  # what is fed to a player in pieces
     "base-uri": "'none'",
     "form-action": "'none'",
     "frame-ancestors": "'none'",
 }
-# Presigned addresses are https, but the embedded stack's bucket answers on this machine.
-_LOOPBACK = ("127.0.0.1", "localhost")
-_EMBEDDED = {name: f"{_POLICY[name]} http://127.0.0.1:*" for name in ("img-src", "media-src")}
+_OF_OUTPUTS = ("connect-src", "img-src", "media-src")  # what is fetched from the output bucket
 _GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -41,8 +40,9 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 @bp.route("/", methods=["GET"], content_types=http.ANY_TYPE)
 def index() -> Response:
     """The page itself, naming the release of the files that it goes with."""
+    told = policy(wiring.outputs_origin())
     html = (_WEB / "index.html").read_text("utf-8").replace("{release}", release())
-    return _file(html, "text/html; charset=utf-8", "no-cache", {"Content-Security-Policy": policy(_host())})
+    return _file(html, "text/html; charset=utf-8", "no-cache", {"Content-Security-Policy": told})
 
 
 @bp.route("/web/{wanted}/{name}", methods=["GET"], content_types=http.ANY_TYPE)
@@ -75,13 +75,8 @@ def _served() -> frozenset[str]:
     return frozenset(path.name for path in _WEB.iterdir() if path.suffix in _TYPES)
 
 
-def policy(host: str) -> str:
-    """The Content-Security-Policy for a page that is asked for under this host name."""
-    embedded = host.rpartition(":")[0] in _LOOPBACK
-    told = _POLICY | (_EMBEDDED if embedded else {})
+def policy(outputs: str) -> str:
+    """The page's Content-Security-Policy. `outputs` is where the addresses of files lead: besides ourselves
+    all that the page may ask."""
+    told = _POLICY | {name: f"{_POLICY[name]} {outputs}".rstrip() for name in _OF_OUTPUTS}
     return "; ".join(f"{name} {sources}" for name, sources in told.items())
-
-
-def _host() -> str:
-    request = bp.current_request
-    return str(request.headers.get("host", "")) if request else ""

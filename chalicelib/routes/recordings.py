@@ -73,7 +73,7 @@ def events(recording_id: str) -> dict[str, Any]:
     """The recording's ledger, in order."""
     told = http.query(bp.current_request, frozenset({"limit", "cursor"}))
     known = ids.known_recording_id(http.in_path(recording_id))
-    return review.events(wiring.world(), known, http.limit(told, most=1000, default=200), _count(told))
+    return review.events(wiring.world(), known, http.limit(told, most=1000, default=200), http.count(told))
 
 
 def _wanted(told: dict[str, Any]) -> record.Wanted:
@@ -138,10 +138,3 @@ def _filter(told: dict[str, str]) -> Filter:
         raise Invalid("unknown_phase", "there is no such phase", "phase", f"one of {', '.join(PHASES)}")
     named = {name: check(told[name], name) for name, check in _ID_FILTERS.items() if name in told}
     return Filter(named.get("roomId"), named.get("sessionId"), named.get("participantId"), kind, phase)
-
-
-def _count(told: dict[str, str]) -> int:
-    given = told.get("cursor", "0")
-    if given.isascii() and given.isdecimal() and len(given) < 10:
-        return int(given)
-    raise Invalid("invalid_cursor", "cursor is not one of ours", "cursor", "the cursor of a page before")

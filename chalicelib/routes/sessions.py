@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalice.app import Blueprint
+from chalice.app import Blueprint, Request
 
 from chalicelib import wiring
 from chalicelib.core import ids
@@ -20,16 +20,29 @@ bp = Blueprint(__name__)
 @http.answers(200)
 def sessions() -> dict[str, Any]:
     """A page of sessions, newest first."""
-    told = http.query(bp.current_request, frozenset({"roomId", "limit", "cursor"}))
+    told = http.query(bp.current_request, frozenset({"roomId", "participantId", "limit", "cursor"}))
     room_id = ids.external_id(told["roomId"], "roomId") if "roomId" in told else None
-    return review.sessions(wiring.world(), room_id, http.limit(told), told.get("cursor"))
+    who = ids.told_id(told["participantId"], "participantId") if "participantId" in told else None
+    return review.sessions(wiring.world(), room_id, who, http.limit(told), told.get("cursor"))
 
 
 @bp.route("/sessions/{session_id}", methods=["GET"], authorizer=authorize, content_types=http.ANY_TYPE)
 @http.answers(200)
 def session(session_id: str) -> dict[str, Any]:
-    """A session's manifest, with an address for each artifact."""
-    return review.session(wiring.world(), ids.told_id(http.in_path(session_id), "sessionId"))
+    """A session's manifest, with an address for each artifact or with none."""
+    told = http.query(bp.current_request, frozenset({"addresses", "cursor"}))
+    known = ids.told_id(http.in_path(session_id), "sessionId")
+    return review.session(wiring.world(), known, http.count(told), with_addresses=_with_addresses(told))
+
+
+@bp.route(
+    "/sessions/{session_id}/addresses", methods=["POST"], authorizer=authorize, content_types=http.ANY_TYPE
+)
+@http.answers(200)
+def addresses(session_id: str) -> dict[str, Any]:
+    """Addresses of some of a session's artifacts."""
+    known = ids.told_id(http.in_path(session_id), "sessionId")
+    return review.addresses(wiring.world(), known, keys(bp.current_request))
 
 
 @bp.route(
@@ -56,6 +69,27 @@ def correct(session_id: str) -> dict[str, Any]:
     return review.correct(wiring.world(), known, file, shift_ms, http.caller(bp.current_request))
 
 
+def keys(request: Request) -> list[str]:
+    """The keys that a body names."""
+    told = http.json_body(request, frozenset({"keys"}), {}, most=_KEYS_BODY_AT_MOST)
+    given = http.required(told, "keys")
+    if isinstance(given, list) and 1 <= len(given) <= _KEYS_AT_MOST and all(map(_may_be_key, given)):
+        return given
+    expected = f"a list of 1 to {_KEYS_AT_MOST} keys of artifacts"
+    raise Invalid("invalid_keys", "keys is not a list of keys", "keys", expected)
+
+
+def _may_be_key(told: object) -> bool:
+    return isinstance(told, str) and 1 <= len(told) <= _FILE_AT_MOST
+
+
+def _with_addresses(told: dict[str, str]) -> bool:
+    given = told.get("addresses", "all")
+    if given in ("all", "none"):
+        return given == "all"
+    raise Invalid("invalid_addresses", "addresses says neither", "addresses", "all or none")
+
+
 def _file(told: dict[str, Any]) -> str:
     given = http.required(told, "file")
     if isinstance(given, str) and 1 <= len(given) <= _FILE_AT_MOST:
@@ -73,3 +107,4 @@ def _shift_ms(told: dict[str, Any]) -> int:
 
 
 _FILE_AT_MOST = 1024  # characters: S3's keys are no longer
+_KEYS_AT_MOST, _KEYS_BODY_AT_MOST = 200, 128 * 1024

@@ -17,6 +17,11 @@ export class ApiError extends Error {
     return this.status === 401 || this.status === 403;
   }
 
+  /** Whether asking again can not help. */
+  get lasting() {
+    return this.status >= 400 && this.status < 500 && this.status !== 429;
+  }
+
   get advice() {
     return ADVICE[this.status] ?? (this.status >= 500 ? ADVICE[500] : ADVICE[400]);
   }
@@ -60,7 +65,9 @@ export async function call(method, path, { query = {}, body = undefined, signal 
 }
 
 async function ask(url, method, body, signal) {
-  const headers = { ...(token() && { Authorization: `Bearer ${token()}` }), ...(body && { "Content-Type": "application/json" }) };
+  // A link to one session proves itself: nobody's own token goes with it.
+  const lent = url.pathname.startsWith(`${new URL(BASE).pathname}shared/`);
+  const headers = { ...(token() && !lent && { Authorization: `Bearer ${token()}` }), ...(body && { "Content-Type": "application/json" }) };
   try {
     return await fetch(url, { method, headers, body: body && JSON.stringify(body), cache: "no-store", signal });
   } catch (fault) {
@@ -73,7 +80,7 @@ const get = (path, query, signal) => call("GET", path, { query, signal });
 const at = (sessionId, ...more) => ["sessions", encodeURIComponent(sessionId), ...more].join("/");
 
 export const sessions = (wanted, cursor, signal) => get("sessions", { ...wanted, limit: 50, cursor }, signal);
-export const session = (id, signal) => whole(at(id), {}, signal);
+export const session = (id, signal) => whole(at(id), { addresses: "none" }, signal);
 export const addresses = (id, keys) => call("POST", at(id, "addresses"), { body: { keys } });
 export const shared = (secret, signal) => whole(`shared/${encodeURIComponent(secret)}`, {}, signal);
 export const sharedAddresses = (secret, keys) => call("POST", `shared/${encodeURIComponent(secret)}/addresses`, { body: { keys } });

@@ -37,6 +37,15 @@ const ICONS = {
   download: "M12 4v11M7 10.5l5 5 5-5M4.5 20h15",
   copy: "M9 9h10v11H9ZM5 15V4h10v2",
   next: "M9 5l7 7-7 7",
+  wide: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
+  keys: "M3.5 6.5h17a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1h-17a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1ZM6.5 10h.1M10 10h.1M13.9 10h.1M17.4 10h.1M8.5 14h7",
+  levels: "M6 4v6M6 14v6M12 4v10M12 18v2M18 4v3M18 11v9M4 12h4M10 16h4M16 9h4",
+  share: "M12 15V3.5M7.5 8L12 3.5 16.5 8M5 12.5V20h14v-7.5",
+  link: "M10 14a4 4 0 0 0 5.7 0l3.6-3.6a4 4 0 0 0-5.7-5.7L12 6.3M14 10a4 4 0 0 0-5.7 0l-3.6 3.6a4 4 0 0 0 5.7 5.7l1.6-1.6",
+  search: "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13ZM15.5 15.5L20.5 20.5",
+  close: "M6 6l12 12M18 6L6 18",
+  terminal: "M4 5h16a1 1 0 0 1 1 1v12a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1ZM7 9.5l3 2.5-3 2.5M12.5 15H17",
+  everybody: "M9 5a3.2 3.2 0 1 0 0 6.4A3.2 3.2 0 0 0 9 5ZM3 19.5a6 6 0 0 1 12 0M16 5.6a3.2 3.2 0 0 1 0 5.2M17.5 14.2a6 6 0 0 1 3.5 5.3",
 };
 
 /** A line drawing that says nothing to a screen reader: words beside it do. */
@@ -57,10 +66,32 @@ export function address(url) {
   return told && /^https?:$/.test(told.protocol) ? told.href : null;
 }
 
-/** A button that copies a text, and says so. */
-export function copyButton(text, words = "Copy") {
-  const label = h("span", {}, words);
-  const say = (said) => { label.textContent = said; setTimeout(() => { label.textContent = words; }, 2000); };
-  const copy = () => navigator.clipboard.writeText(text).then(() => say("Copied"), () => say("Not allowed here"));
-  return h("button", { class: "quiet", type: "button", onclick: copy }, icon("copy"), label);
+/**
+ * A button that does what may fail, and says for a moment how it went.
+ * @param {() => Promise<void>} act
+ * @param {{name: string, done: string, label?: string}} told its icon, what to say after success, and its full name
+ */
+export function actionButton(act, words, { name, done, label = null }) {
+  const said = h("span", {}, words);
+  const say = (told) => { said.textContent = told; button.ariaLabel = told === words ? label : told; };
+  const press = async () => {
+    say(await act().then(() => done, (fault) => (fault.advice ? fault.message : "Not allowed here")));
+    setTimeout(() => say(words), 2000);
+  };
+  const button = h("button", { class: "quiet", type: "button", "aria-label": label, onclick: press }, icon(name), said);
+  return button;
 }
+
+/** A button that copies a text: one that is given, or made when it is pressed. */
+export const copyButton = (text, words = "Copy", { name = "copy", label = null } = {}) =>
+  actionButton(() => copied(text), words, { name, label, done: "Copied" });
+
+/** Begun in the click itself, whatever must be waited for: else some browsers refuse. */
+async function copied(text) {
+  const told = Promise.resolve(typeof text === "function" ? text() : text);
+  const blob = told.then((words) => new Blob([words], { type: "text/plain" }));
+  await Promise.all([navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]), told]);
+}
+
+/** A text as one word of a shell's command. */
+export const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;

@@ -1,26 +1,117 @@
-/** What was made, to take away; and each recording's story, as the ledger has it. */
+/** What was made, to take away: by person and product, thousands as readily as ten. */
 
-import * as api from "./api.js";
-import { address, h, icon } from "./dom.js";
-import { PHASES, PRODUCTS, bytes, called, counted, exactTime, kindWord, length, stamp, story } from "./words.js";
+import { actionButton, address, copyButton, h, icon, quoted } from "./dom.js";
+import { HUES, PRODUCTS, bytes, called, counted, initials, kindWord, length, slug, stamp } from "./words.js";
 
-/** Every artifact with its size, place, length and download. */
-export function filesPanel(manifest) {
-  const names = new Map(manifest.participants.map((p) => [p.participantId, called(p)]));
-  const rows = manifest.artifacts.toSorted(inOrder).map((artifact) => fileRow(artifact, names));
-  const total = manifest.artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
-  return [
-    h("h2", {}, "Files", h("small", {}, `${counted(rows.length, "file")}, ${bytes(total)}`)),
-    ...unmade(manifest.products),
-    rows.length ? h("div", { class: "panel table" }, h("table", { class: "files" },
-      h("thead", {}, h("tr", {}, ...["What", "Of", "From", "Length", "Size", ""].map((word) => h("th", { scope: "col" }, word)))),
-      h("tbody", {}, ...rows))) : h("p", { class: "soft" }, "No file has been made yet."),
-  ];
+const ORDER = Object.keys(PRODUCTS);
+// So many rows are drawn at once, so many people opened, and more files of one product than this folded.
+const ROWS = 50;
+const OPENED = 4;
+const UNFOLDED = 6;
+
+/** The files of a manifest: `element`, kept as the reader has opened it. */
+export class Files {
+  #opened = new Map();
+
+  /** @param {import("./addresses.js").Addresses} addresses */
+  constructor(addresses) {
+    this.addresses = addresses;
+    this.element = h("section", { class: "files", "aria-label": "Files" });
+  }
+
+  draw(manifest) {
+    const { artifacts } = manifest;
+    const names = fileNames(manifest);
+    const owners = [null, ...manifest.participants].map((person, n) => ({ person, hue: (n - 1) % HUES, ours: ownedBy(person, artifacts) }));
+    const shown = owners.filter(({ ours }) => ours.length);
+    this.element.replaceChildren(
+      h("h2", {}, "Files", h("small", {}, `${counted(artifacts.length, "file")}, ${bytes(sum(artifacts))}`)),
+      ...unmade(manifest.products),
+      shown.length
+        ? h("div", { class: "panel owners" }, ...shown.map((owner) => this.#owner(owner, names, shown.length <= OPENED || !owner.person)))
+        : h("p", { class: "soft" }, "No file has been made yet."));
+  }
+
+  #owner({ person, hue, ours }, names, usually) {
+    const groups = Map.groupBy(ours.toSorted(inOrder), (artifact) => artifact.product);
+    const face = person
+      ? h("span", { class: "avatar", "aria-hidden": "true", data: { hue } }, initials(called(person)))
+      : h("span", { class: "avatar", "aria-hidden": "true" }, icon("everybody"));
+    const name = person ? h("bdi", {}, called(person)) : "Everybody";
+    return this.#fold(`of ${person?.participantId}`, "owner", usually, [face, h("b", {}, name), ...amount(ours)], () =>
+      [...groups].flatMap(([product, files]) => (files.length <= UNFOLDED
+        ? files.map((artifact) => this.#file(artifact, names))
+        : [this.#fold(`${product} of ${person?.participantId}`, "product", false, [h("b", {}, PRODUCTS[product] ?? product), ...amount(files)], () => this.#some(files, names))])));
+  }
+
+  /** What is drawn when it is opened, and not before; it stays open through whatever is drawn anew. */
+  #fold(id, name, usually, summary, content) {
+    const body = h("div", {});
+    const toggled = () => {
+      this.#opened.set(id, details.open);
+      if (details.open && !body.hasChildNodes()) body.append(...content());
+    };
+    const details = h("details", { class: name, open: this.#opened.get(id) ?? usually, ontoggle: toggled }, h("summary", {}, ...summary), body);
+    if (details.open) toggled();
+    return details;
+  }
+
+  #some(files, names) {
+    const more = files.length > ROWS && h("button", { class: "quiet more", type: "button", onclick: () => more.replaceWith(...this.#some(files.slice(ROWS), names)) },
+      `${Math.min(ROWS, files.length - ROWS)} more of ${files.length - ROWS}`);
+    return [...files.slice(0, ROWS).map((artifact) => this.#file(artifact, names)), ...(more ? [more] : [])];
+  }
+
+  #file(artifact, names) {
+    const { key, product, kind, start, end } = artifact;
+    const name = names.get(key);
+    const placed = start !== null;
+    const download = async () => h("a", { href: address(await this.#fresh(key)), download: name, target: "_blank", rel: "noopener" }).click();
+    const curl = async () => `curl -o ${quoted(name)} ${quoted(address(await this.#fresh(key)))}`;
+    return h("div", { class: "file" },
+      kind ? icon(kind) : icon("everybody"),
+      h("span", { class: "made" }, h("b", {}, PRODUCTS[product] ?? product, kind && h("span", { class: "soft" }, ` · ${kindWord(kind)}`)), h("code", {}, name)),
+      h("span", { class: "number" }, placed && stamp(start)),
+      h("span", { class: "number" }, placed && length(end - start)),
+      h("span", { class: "number" }, bytes(artifact.bytes)),
+      copyButton(curl, "curl", { name: "terminal", label: `Copy a curl command for ${name}` }),
+      actionButton(download, "Download", { name: "download", done: "Coming", label: `Download ${name}` }));
+  }
+
+  /** An address that lives as long as any can. */
+  #fresh(key) {
+    this.addresses.forget(key);
+    return this.addresses.of(key);
+  }
 }
 
-/** Of everybody first, then a person's whole tracks, then what there is of each segment. */
-const inOrder = (a, b) => ORDER.indexOf(a.product) - ORDER.indexOf(b.product) || a.start - b.start;
-const ORDER = Object.keys(PRODUCTS);
+const ownedBy = (person, artifacts) => artifacts.filter((artifact) => artifact.participantId === (person?.participantId ?? null));
+const sum = (artifacts) => artifacts.reduce((total, artifact) => total + artifact.bytes, 0);
+const amount = (artifacts) => [h("small", {}, counted(artifacts.length, "file")), h("small", { class: "number" }, bytes(sum(artifacts)))];
+const inOrder = (a, b) => rank(a) - rank(b) || a.start - b.start || (a.kind ?? "").localeCompare(b.kind ?? "");
+const rank = ({ product }) => (ORDER.includes(product) ? ORDER.indexOf(product) : ORDER.length);
+
+/**
+ * A name for each artifact, by key, under which all of a session's files fit into one folder.
+ * @returns {Map<string, string>}
+ */
+export function fileNames({ participants, artifacts }) {
+  const people = new Map(participants.map((person) => [person.participantId, slug(called(person))]));
+  const taken = new Set();
+  return new Map(artifacts.map((artifact) => {
+    const name = baseName(artifact, people);
+    const ending = /\.[A-Za-z0-9]+$/.exec(artifact.key)?.[0] ?? "";
+    let told = name + ending;
+    for (let n = 2; taken.has(told); n += 1) told = `${name}-${n}${ending}`;
+    taken.add(told);
+    return [artifact.key, told];
+  }));
+}
+
+function baseName({ participantId, kind, product, start }, people) {
+  const at = product === "repaired" && start !== null && stamp(start).replaceAll(/[:.]/g, "-");
+  return [participantId && people.get(participantId), kind && slug(kindWord(kind)), slug(PRODUCTS[product] ?? product), at].filter(Boolean).join("_");
+}
 
 /** The products that are not there, and why; of what there is none, there is nothing to say. */
 function unmade(products) {
@@ -28,7 +119,7 @@ function unmade(products) {
   const pending = named("pending").map((row) => productWord(row.product));
   return [
     pending.length > 0 && h("p", { class: "soft unmade", data: { state: "pending" } }, `Still being made: ${pending.join(", ")}`),
-    ...named("failed").map((row) => h("p", { class: "unmade", data: { state: "failed" } }, icon("alert"), `${productWord(row.product)} could not be made: ${row.reason}`)),
+    ...named("failed").map((row) => h("p", { class: "unmade", data: { state: "failed" } }, icon("alert"), `${productWord(row.product)} could not be made${row.reason ? `: ${row.reason}` : ""}`)),
   ].filter(Boolean);
 }
 
@@ -36,56 +127,4 @@ function unmade(products) {
 function productWord(name) {
   const [product, form] = name.split(":");
   return `${PRODUCTS[product] ?? product}${form ? ` (${form})` : ""}`;
-}
-
-function fileRow(artifact, names) {
-  const of = artifact.participantId ? [h("bdi", {}, names.get(artifact.participantId) ?? artifact.participantId), `, ${kindWord(artifact.kind).toLowerCase()}`] : ["Everybody"];
-  const file = artifact.key.slice(artifact.key.lastIndexOf("/") + 1);
-  const href = address(artifact.url);
-  const outside = artifact.start === null;
-  return h("tr", {},
-    h("td", {}, h("b", {}, PRODUCTS[artifact.product] ?? artifact.product), h("code", {}, file)),
-    h("td", {}, ...of),
-    h("td", { data: { label: "From" }, class: "number" }, outside ? "–" : stamp(artifact.start)),
-    h("td", { data: { label: "Length" }, class: "number" }, outside ? "–" : length(artifact.end - artifact.start)),
-    h("td", { data: { label: "Size" }, class: "number" }, bytes(artifact.bytes)),
-    h("td", {}, href && h("a", { class: "quiet", href, download: file, target: "_blank", rel: "noopener", "aria-label": `Download ${file}` }, icon("download"), h("span", {}, "Download"))));
-}
-
-/** Every recording with its phase; opened, it tells its story. */
-export function storiesPanel(recordings, manifest, opened) {
-  const names = new Map(manifest.participants.map((p) => [p.participantId, called(p)]));
-  return [
-    h("h2", {}, "Recordings", h("small", {}, "who said what, and when we heard it")),
-    h("div", { class: "panel stories" }, ...recordings.map((recording) => storyOf(recording, names, opened))),
-  ];
-}
-
-function storyOf(recording, names, opened) {
-  const told = h("ol", { class: "events" });
-  const details = h("details", { open: opened.has(recording.recordingId), ontoggle: () => {
-    opened[details.open ? "add" : "delete"](recording.recordingId);
-    if (details.open) tell(recording.recordingId, told);
-  } },
-    h("summary", {}, icon(recording.kind ?? "live"),
-      h("b", {}, h("bdi", {}, names.get(recording.participantId) ?? recording.participantId ?? "Somebody"), `, ${kindWord(recording.kind).toLowerCase()}`),
-      phase(recording),
-      h("code", {}, recording.recordingId)),
-    told);
-  return details;
-}
-
-/** A recording that has ended without all of its files is not simply done. */
-function phase({ phase: told, settled, complete }) {
-  if (told === "done" && settled && !complete) return h("span", { class: "phase", data: { phase: "failed" } }, "Incomplete");
-  return h("span", { class: "phase", data: { phase: told } }, PHASES[told] ?? told);
-}
-
-async function tell(recordingId, list) {
-  const events = await api.events(recordingId).catch((fault) => fault);
-  if (events instanceof Error) return list.replaceChildren(h("li", { class: "soft" }, `${events.message}. ${events.advice}`));
-  list.replaceChildren(...events.map((event) => {
-    const [who, said] = story(event);
-    return h("li", {}, h("time", {}, exactTime(event.at)), h("span", {}, h("b", {}, who), ` ${said}`));
-  }));
 }

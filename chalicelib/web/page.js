@@ -2,51 +2,93 @@
 
 import * as api from "./api.js";
 import { h } from "./dom.js";
-import { sessionView } from "./session.js";
+import { ownSession, sessionView, sharedSession } from "./session.js";
 import { sessionsView } from "./sessions.js";
 
 const RETRY_MS = 4_000;
 const main = document.querySelector("main");
+const brand = document.querySelector(".brand");
 const crumbs = document.querySelector(".crumbs");
 const pulse = document.querySelector(".pulse");
 
-let close = () => {};
+/** What the address leads to; everything else leads to the list. */
+const PLACES = [
+  { path: /^#\/sessions\/([^/?]+)/, view: (id, query, signal) => sessionView(main, ownSession(id), moment(query), signal) },
+  { path: /^#\/shared\/([^/?]+)/, lent: true, view: (secret, query, signal) => sessionView(main, sharedSession(secret), moment(query), signal) },
+  { path: /^/, view: (_, query, signal) => sessionsView(main, query.get("search") ?? "", signal) },
+];
+
+let shown = { close: () => {} };
 let leave = new AbortController();
+let here = null;
 
 async function follow() {
   if (location.hash.startsWith("#token=")) api.takeToken();
-  close();
+  const place = placeOf(location.hash);
+  // Another moment of what is shown is no other place.
+  if (here?.path === place.path && here.subject && shown.seek) return shown.seek(moment(place.query) ?? 0);
+  const first = here === null;
+  here = place;
+  shown.close();
   leave.abort();
   leave = new AbortController();
-  close = () => {};
-  const { signal } = leave;
-  const sessionId = /^#\/sessions\/([^/]+)$/.exec(location.hash)?.[1];
-  const id = sessionId && decoded(sessionId);
-  document.title = id ? `${id} · Tracklane` : "Tracklane";
-  crumbs.replaceChildren(...(id ? [h("a", { href: "#/" }, "Sessions"), h("span", { "aria-current": "page" }, id)] : []));
-  main.className = pulse.textContent = "";
-  if (!api.token()) return askToken();
+  shown = { close: () => {} };
+  frame(place);
+  if (!place.lent && !api.token()) return askToken();
   main.replaceChildren(h("p", { class: "waiting", role: "status" }, "Loading"));
-  await open(id, signal);
+  if (!first) main.focus();
+  await open(place, leave.signal);
 }
 
-async function open(id, signal) {
+/** @returns {{path: string, subject: string|undefined, query: URLSearchParams}} */
+function placeOf(hash) {
+  const [path, query] = hash.split("?", 2);
+  const place = PLACES.find((told) => told.path.test(path));
+  const subject = place.path.exec(path)[1];
+  return { ...place, path: subject ? path : hash, subject: subject && decoded(subject), query: new URLSearchParams(query) };
+}
+
+/** The moment that an address names in seconds, in milliseconds; null is none. */
+function moment(query) {
+  const seconds = Number.parseFloat(query.get("t"));
+  return Number.isFinite(seconds) ? Math.round(seconds * 1000) : null;
+}
+
+function frame({ subject, lent }) {
+  const id = lent ? null : subject;
+  document.title = id ? `${id} · Tracklane` : "Tracklane";
+  crumbs.replaceChildren(...(id ? [h("a", { href: "#/" }, "Sessions"), h("span", { "aria-current": "page" }, id)] : []));
+  if (lent) brand.removeAttribute("href");
+  else brand.setAttribute("href", "#/");
+  main.className = pulse.textContent = "";
+}
+
+async function open(place, signal) {
   try {
-    const done = await (id ? sessionView(main, id, signal) : sessionsView(main, signal));
-    if (signal.aborted) done();
-    else close = done;
+    const view = await place.view(place.subject, place.query, signal);
+    if (signal.aborted) view.close();
+    else shown = view;
   } catch (fault) {
-    if (!signal.aborted) failed(fault, () => open(id, signal), signal);
+    if (!signal.aborted) failed(fault, () => open(place, signal), signal);
   }
 }
 
 function failed(fault, again, signal) {
   if (!(fault instanceof api.ApiError)) throw fault;
+  if (here.lent && fault.status === 404) return nothingShared();
   if (fault.refused) return askToken("That token is not accepted: it has expired, or was made for another deployment. Get a new one.");
-  const lasting = fault.status >= 400 && fault.status < 500 && fault.status !== 429;
+  main.className = "";
   main.replaceChildren(h("section", { class: "fault panel", role: "alert" },
-    h("h1", {}, fault.message), h("p", {}, fault.advice), h("a", { class: "quiet", href: "#/" }, "All sessions")));
-  if (!lasting) setTimeout(() => { if (!signal.aborted) again(); }, RETRY_MS);
+    h("h1", {}, fault.message), h("p", {}, fault.advice), !here.lent && h("a", { class: "quiet", href: "#/" }, "All sessions")));
+  if (!fault.lasting) setTimeout(() => { if (!signal.aborted) again(); }, RETRY_MS);
+}
+
+/** Expired, revoked and never made look alike, so that nothing is given away. */
+function nothingShared() {
+  main.className = "";
+  main.replaceChildren(h("section", { class: "fault panel", role: "alert" },
+    h("h1", {}, "This link opens nothing now"),
+    h("p", {}, "It has expired, was taken back, or is not whole. Ask whoever gave it to you for a new one.")));
 }
 
 function askToken(trouble) {
@@ -58,8 +100,10 @@ function askToken(trouble) {
   const enter = (event) => {
     event.preventDefault();
     api.setToken(field.value);
+    here = null;
     follow();
   };
+  main.className = "";
   main.replaceChildren(h("form", { class: "token panel", onsubmit: enter },
     h("span", { class: "mark large", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
     h("h1", {}, "Every track, on one clock"),
@@ -79,14 +123,15 @@ function decoded(text) {
   }
 }
 
-/** Say whether what is shown is fresh. */
+/** Say whether what is shown is fresh; what was shown and may be no longer goes. */
 function reached({ detail: fault }) {
+  const lost = fault?.refused || (here.lent && fault?.status === 404);
   pulse.textContent = fault ? "No answer, trying again" : "Up to date";
   pulse.dataset.state = fault ? "lost" : "live";
-  if (fault?.refused) {
-    close();
-    failed(fault);
-  }
+  if (!lost) return;
+  pulse.textContent = "";
+  shown.close();
+  failed(fault);
 }
 
 // Not a link to a fragment: fragments are this page's addresses.

@@ -1,252 +1,68 @@
 /**
- * Playing all participants together, on the session clock, from repaired segments.
+ * Playing all participants together, on the session clock, from tracks or repaired segments.
  *
- * One clock leads and every media element follows it: elements are loaded ahead, started at their
- * place, nudged by playback rate when they drift a little and moved when they drift much. When one
- * has nothing to play, the clock waits for it, but not for ever.
+ * One clock leads and every media element follows it: files are loaded ahead, started at their place, nudged
+ * by playback rate when they drift a little and moved when they drift much. When one has nothing to play, the
+ * clock waits for it, but not for ever.
  */
 
+import { Channel } from "./channel.js";
+import { Clock } from "./clock.js";
+import { Deck } from "./deck.js";
+import { Peaks } from "./peaks.js";
+import { NOBODY, speaking } from "./speaker.js";
+
 const TICK_MS = 40;
-const AHEAD_MS = 8_000;
-const PATIENCE_MS = 4_000;
-// An element that falters for less is not waited for: holding all costs more than it mends.
-const GRACE_MS = 300;
+const HEARD_MS = 80;
 
-// In seconds. Below STILL nothing is done; below FAR the rate is bent, by PULL times the drift and at
-// most BEND; beyond it the element is moved, but then left in peace for REST_MS: moving costs time and
-// starts a new drift.
-const STILL = 0.01;
-const FAR = 0.08;
-const PULL = 2;
-const BEND = 0.08;
-const REST_MS = 1_500;
-const MOVING_TAKES = 0.03;
-const EDGE = 0.06;
+/** The least and the greatest speed. */
+export const RATES = [0.5, 2];
 
-/** The session clock: milliseconds since session zero, running or held. */
-export class Clock {
-  #base = 0;
-  #since = null;
-
-  constructor(now = () => performance.now()) {
-    this.now = now;
-  }
-
-  get running() {
-    return this.#since !== null;
-  }
-
-  get position() {
-    return this.#base + (this.running ? this.now() - this.#since : 0);
-  }
-
-  set position(ms) {
-    this.#base = ms;
-    if (this.running) this.#since = this.now();
-  }
-
-  run() {
-    if (!this.running) this.#since = this.now();
-  }
-
-  hold() {
-    this.#base = this.position;
-    this.#since = null;
-  }
-}
-
-/** One media element and the segment that is in it. */
-class Deck {
-  segment = null;
-  failed = false;
-  #movedAt = -Infinity;
-  #retried = false;
-
-  constructor(tag, channel) {
-    this.channel = channel;
-    this.element = document.createElement(tag);
-    Object.assign(this.element, { preload: "auto", playsInline: true, muted: tag === "video", disablePictureInPicture: true });
-    this.element.addEventListener("error", () => this.#stumble());
-    for (const name of ["loadeddata", "seeked", "emptied"]) this.element.addEventListener(name, () => channel.changed());
-  }
-
-  load(segment) {
-    this.segment = segment;
-    this.failed = this.#retried = false;
-    this.#source();
-  }
-
-  unload() {
-    if (!this.segment) return;
-    this.segment = null;
-    this.element.pause();
-    this.element.removeAttribute("src");
-    this.element.load();
-  }
-
-  /** Ready to play at once; also true where there is nothing left to wait for. */
-  ready(position) {
-    return this.failed || this.atEnd(position) || (this.element.readyState >= 3 && !this.element.seeking);
-  }
-
-  atEnd(position) {
-    return this.element.ended || this.#target(position) > this.element.duration - EDGE;
-  }
-
-  /** Be at the position, playing or not. */
-  follow(position, running) {
-    if (this.failed || this.element.readyState < 1) return;
-    if (running) this.#chase(position);
-    else this.#stand(position);
-  }
-
-  /** How far it is from where it should be, in seconds; ahead is positive. */
-  drift(position) {
-    return this.element.currentTime - this.#target(position);
-  }
-
-  #target(position) {
-    return Math.max(0, position - this.segment.start) / 1000;
-  }
-
-  #stand(position) {
-    this.element.pause();
-    if (!this.element.seeking && Math.abs(this.drift(position)) > 0.001) this.#move(this.#target(position));
-  }
-
-  #chase(position) {
-    if (this.atEnd(position) || this.element.seeking) return;
-    if (this.element.paused) this.element.play().catch(() => {});
-    const drift = this.drift(position);
-    const rested = performance.now() - this.#movedAt > REST_MS;
-    if (Math.abs(drift) > 1 || (Math.abs(drift) > FAR && rested)) this.#move(this.#target(position) + MOVING_TAKES);
-    else this.#bend(Math.abs(drift) > STILL ? 1 - Math.max(-BEND, Math.min(BEND, PULL * drift)) : 1);
-  }
-
-  #move(seconds) {
-    this.#movedAt = performance.now();
-    this.element.currentTime = Math.min(seconds, this.element.duration || seconds);
-    this.#bend(1);
-  }
-
-  #bend(rate) {
-    if (Math.abs(this.element.playbackRate - rate) > 0.004) this.element.playbackRate = rate;
-  }
-
-  #source() {
-    const url = this.channel.url(this.segment.repairedKey);
-    if (url) this.element.src = url;
-    else this.failed = true;
-  }
-
-  /** The address may have expired: ask for a new one, once. */
-  async #stumble() {
-    const segment = this.segment;
-    if (!segment || this.#retried) {
-      this.failed = Boolean(segment);
-      return this.channel.changed();
-    }
-    this.#retried = true;
-    await this.channel.refresh().catch(() => {});
-    if (this.segment === segment) this.#source();
-  }
-}
-
-/** One track's two decks: what is on air, and what comes next. */
-class Channel {
-  onAir = null;
-
-  constructor(id, participantId, kind, player) {
-    Object.assign(this, { id, participantId, kind, player, segments: [] });
-    const tag = kind.endsWith("video") ? "video" : "audio";
-    this.decks = [new Deck(tag, this), new Deck(tag, this)];
-  }
-
-  url(key) {
-    return this.player.urls.get(key);
-  }
-
-  refresh() {
-    return this.player.refresh();
-  }
-
-  changed() {
-    this.player.changed();
-  }
-
-  mute(muted) {
-    if (!this.kind.endsWith("video")) for (const deck of this.decks) deck.element.muted = muted;
-  }
-
-  /** Have the segment at the position on air, and the next one loaded. */
-  aim(position) {
-    const current = this.segments.findLast((s) => s.start <= position && position < s.end);
-    const next = this.segments.find((s) => s.start > position && s.start - position < AHEAD_MS);
-    const wanted = [current, next].filter(Boolean);
-    for (const deck of this.decks) this.#keep(deck, wanted);
-    for (const segment of wanted) this.#deckOf(segment) ?? this.decks.find((deck) => !deck.segment)?.load(segment);
-    this.onAir = (current && this.#deckOf(current)) ?? null;
-  }
-
-  /** On air at the position; the other deck stands at its segment's beginning. */
-  follow(position, running) {
-    this.onAir?.follow(position, running);
-    for (const deck of this.decks) if (deck !== this.onAir && deck.segment) deck.follow(deck.segment.start, false);
-  }
-
-  waiting(position) {
-    return this.onAir !== null && !this.onAir.ready(position);
-  }
-
-  unload() {
-    this.onAir = null;
-    for (const deck of this.decks) deck.unload();
-  }
-
-  #deckOf(segment) {
-    return this.decks.find((deck) => deck.segment?.repairedKey === segment.repairedKey);
-  }
-
-  #keep(deck, wanted) {
-    const same = wanted.find((segment) => segment.repairedKey === deck.segment?.repairedKey);
-    if (same) deck.segment = same;
-    else deck.unload();
-  }
-}
-
-/** Plays a manifest. Emits `change` when it plays, pauses, waits or is muted. */
+/** Plays a manifest. Emits `change` when it plays, pauses, waits, moves, or is heard otherwise. */
 export class Player extends EventTarget {
   clock = new Clock();
   channels = [];
-  urls = new Map();
+  people = [];
   muted = new Set();
+  soloed = new Set();
+  silenced = false;
+  speaker = null;
   wanted = false;
+  #volumes = new Map();
+  #levels = new Map();
+  #speech = NOBODY;
   #zeroAt = null;
-  #waitingSince = null;
   #timer;
 
-  /** @param {() => Promise<void>} refresh has new addresses put into a manifest, which then comes by `update`. */
-  constructor(refresh) {
+  /** @param {import("./addresses.js").Addresses} addresses */
+  constructor(addresses) {
     super();
-    this.refresh = refresh;
+    this.addresses = addresses;
+    this.peaks = new Peaks(addresses);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** Take what is new of a manifest, without disturbing what plays. */
   update(manifest) {
     this.durationMs = manifest.durationMs;
-    this.urls = new Map(manifest.artifacts.map((artifact) => [artifact.key, artifact.url]));
-    const tracks = manifest.participants.flatMap((p) => p.tracks.map((track) => [p.participantId, track]));
-    this.channels = tracks.map(([participantId, track]) => this.#channel(participantId, track));
+    this.people = manifest.participants;
+    const known = new Map(this.channels.map((channel) => [channel.id, channel]));
+    const files = new Files(manifest);
+    this.channels = manifest.participants.flatMap((person) => person.tracks.map((track) => this.#channel(known, person, track, files)));
+    const kept = new Set(this.channels);
+    for (const channel of known.values()) if (!kept.has(channel)) channel.close();
+    for (const artifact of manifest.artifacts.filter((one) => Peaks.in(one) && one.kind === "audio")) this.#listen(artifact);
     // An earlier segment that came late moves session zero: stay at the same moment.
     if (this.#zeroAt) this.clock.position += this.#zeroAt - manifest.zeroAt;
     this.#zeroAt = manifest.zeroAt;
+    this.#tick();
   }
 
-  #channel(participantId, track) {
-    const id = `${participantId}/${track.kind}`;
-    const channel = this.channels.find((known) => known.id === id) ?? new Channel(id, participantId, track.kind, this);
-    channel.segments = track.segments.filter((s) => s.repairedKey && s.start !== null).toSorted((a, b) => a.start - b.start);
+  #channel(known, person, track, files) {
+    const id = `${person.participantId}/${track.kind}`;
+    const channel = known.get(id) ?? new Channel(person.participantId, track.kind, (item) => new Deck(item, this.addresses, () => this.changed()));
+    const segments = track.segments.filter((one) => one.repairedKey && one.start !== null).toSorted((a, b) => a.start - b.start);
+    channel.offer(segments, files.of(person, track.kind, segments));
     return channel;
   }
 
@@ -263,7 +79,6 @@ export class Player extends EventTarget {
   play() {
     if (this.position >= this.durationMs) this.clock.position = 0;
     this.wanted = true;
-    this.#waitingSince = performance.now();
     this.#tick();
     this.changed();
   }
@@ -271,8 +86,7 @@ export class Player extends EventTarget {
   pause() {
     this.wanted = false;
     this.clock.hold();
-    this.#tick();
-    this.changed();
+    this.#settle();
   }
 
   toggle() {
@@ -283,52 +97,141 @@ export class Player extends EventTarget {
   seek(ms) {
     this.clock.hold();
     this.clock.position = Math.max(0, Math.min(this.durationMs, ms));
-    this.#waitingSince = performance.now();
+    this.#settle();
+  }
+
+  #settle() {
+    for (const channel of this.channels) channel.settle();
     this.#tick();
+    this.changed();
+  }
+
+  get rate() {
+    return this.clock.rate;
+  }
+
+  /** How fast it plays, at the same pitch. */
+  setRate(rate) {
+    this.clock.rate = Math.max(RATES[0], Math.min(RATES[1], rate));
     this.changed();
   }
 
   /** Silence a participant's microphone and screen sound, or let them be heard again. */
   toggleMute(participantId) {
     if (!this.muted.delete(participantId)) this.muted.add(participantId);
-    for (const channel of this.channels) channel.mute(this.muted.has(channel.participantId));
     this.changed();
+  }
+
+  /** Hear nobody but those who are chosen so; who is chosen is not muted. */
+  toggleSolo(participantId) {
+    if (!this.soloed.delete(participantId)) this.soloed.add(participantId);
+    if (this.soloed.has(participantId)) this.muted.delete(participantId);
+    this.changed();
+  }
+
+  /** Silence everybody, or let those be heard who were. */
+  toggleSilence() {
+    this.silenced = !this.silenced;
+    this.changed();
+  }
+
+  /** How loud a participant is when heard, from 0 to 1. */
+  volume(participantId) {
+    return this.#volumes.get(participantId) ?? 1;
+  }
+
+  setVolume(participantId, volume) {
+    this.#volumes.set(participantId, Math.max(0, Math.min(1, volume)));
+    this.changed();
+  }
+
+  /** Whether a participant is neither muted nor left out by another's solo. */
+  hears(participantId) {
+    return !this.silenced && !this.muted.has(participantId) && (!this.soloed.size || this.soloed.has(participantId));
+  }
+
+  /** Show only these channels' pictures: decoders are few. */
+  watch(channels) {
+    for (const channel of this.channels) if (channel.picture) channel.wanted = channels.has(channel);
   }
 
   /** What is on air, and how far from the clock, in milliseconds. */
   drifts() {
-    const onAir = this.channels.filter((c) => c.onAir && !c.onAir.failed && !c.onAir.atEnd(this.clock.position));
-    return onAir.map((c) => ({ id: c.id, driftMs: c.onAir.drift(this.clock.position) * 1000 }));
+    const position = this.clock.position;
+    const onAir = this.channels.filter((c) => c.onAir?.ready(position) && !c.onAir.atEnd(position));
+    return onAir.map((c) => ({ id: c.id, driftMs: c.onAir.drift(position) * 1000 }));
   }
 
   close() {
     clearInterval(this.#timer);
+    this.wanted = false;
     this.clock.hold();
-    for (const channel of this.channels) channel.unload();
+    for (const channel of this.channels) channel.close();
+    this.channels = [];
   }
 
   #tick() {
     if (this.clock.position >= this.durationMs && this.wanted) return this.pause();
     const position = this.clock.position;
-    for (const channel of this.channels) channel.aim(position);
     const before = this.clock.running;
-    if (this.wanted) this.#gate(position);
-    for (const channel of this.channels) channel.follow(position, this.clock.running);
+    for (const channel of this.channels) {
+      channel.aim(position);
+      channel.sound(this.hears(channel.participantId) ? this.volume(channel.participantId) : 0);
+    }
+    this.#gate(position);
+    for (const channel of this.channels) channel.follow(position, this.clock.running ? this.rate : 0);
+    this.#hear(position);
     if (before !== this.clock.running) this.changed();
   }
 
   /** Run when everybody is ready, or when patience is at its end. */
   #gate(position) {
-    const waiting = this.channels.some((channel) => channel.waiting(position));
-    this.#waitingSince = waiting ? (this.#waitingSince ?? performance.now()) : null;
-    const waited = waiting ? performance.now() - this.#waitingSince : 0;
-    const grace = this.clock.running ? GRACE_MS : 0;
-    if (waiting && waited >= grace && waited < PATIENCE_MS) this.clock.hold();
+    const now = performance.now();
+    if (!this.wanted) return this.channels.forEach((channel) => channel.rest(now));
+    const held = this.channels.filter((channel) => channel.holds(position, this.clock.running, now));
+    if (held.length) this.clock.hold();
     else this.clock.run();
+  }
+
+  async #listen(artifact) {
+    const levels = await this.peaks.of(artifact).catch(() => null);
+    if (levels) this.#levels.set(artifact.participantId, levels);
+  }
+
+  #hear(position) {
+    const levels = [...this.#levels].filter(([id]) => this.hears(id)).map(([id, told]) => [id, loudness(told, position)]);
+    this.#speech = speaking(this.#speech, Object.fromEntries(levels), position);
+    if (this.#speech.id === this.speaker) return;
+    this.speaker = this.#speech.id;
+    this.changed();
   }
 
   /** Tell who listens. */
   changed() {
     this.dispatchEvent(new Event("change"));
+  }
+}
+
+function loudness(levels, position) {
+  const [low, high] = levels.between(position - HEARD_MS, position);
+  return Math.max(-low, high);
+}
+
+/** The files that there are to play from. */
+class Files {
+  constructor(manifest) {
+    this.sizes = new Map(manifest.artifacts.map((artifact) => [artifact.key, artifact.bytes]));
+    this.tracks = Map.groupBy(manifest.artifacts.filter(({ product }) => product === "track"), ({ participantId, kind }) => `${participantId}/${kind}`);
+  }
+
+  /** The track, where one file holds it all; else its segments. */
+  of(person, kind, segments) {
+    const [track, ...others] = this.tracks.get(`${person.participantId}/${kind}`) ?? [];
+    const picture = kind.endsWith("video");
+    if (track && !others.length && segments.every(({ codec }) => codec === track.details.codec)) {
+      return [{ key: track.key, start: track.start, end: track.end, pace: 1, codec: track.details.codec, picture, bytes: track.bytes }];
+    }
+    const pace = person.drift?.corrected ? 1 + person.drift.ppm / 1e6 : 1;
+    return segments.map(({ repairedKey: key, start, end, codec }) => ({ key, start, end, pace, codec, picture, bytes: this.sizes.get(key) ?? 0 }));
   }
 }

@@ -1,12 +1,22 @@
 /** The stage: a tile per participant, and shared screens large. Shows who is on air, frame by frame. */
 
 import { h, icon } from "./dom.js";
-import { HUES } from "./timeline.js";
 import { called, initials } from "./words.js";
+
+// So many cameras are decoded at once; the others show their poster.
+const CAMERAS = 9;
+const SCREENS = 2;
+const CAST_MS = 250;
+const SOON_MS = 5_000;
+const WIDE = 16 / 9;
+const HUES = 8;
 
 /** Tiles for a player's channels. */
 export class Stage {
   #tiles = [];
+  #posters = new Map();
+  #spoke = new Map();
+  #castAt = -Infinity;
 
   /** @param {import("./player.js").Player} player */
   constructor(player) {
@@ -15,16 +25,18 @@ export class Stage {
     this.faces = h("div", { class: "faces" });
     this.sounds = h("div", { class: "sounds", hidden: true });
     this.element = h("section", { class: "stage", "aria-label": "Stage" }, this.screens, this.faces, this.sounds);
+    new ResizeObserver(() => this.#arrange()).observe(this.element);
   }
 
   /** Give every participant of a manifest a tile; tiles that are there stay, with what they play. */
   draw(manifest) {
+    this.#posters = new Map(manifest.artifacts.filter((one) => one.product === "poster").map((one) => [one.source, one.key]));
     this.#tiles = manifest.participants.flatMap((person, index) => this.#tilesOf(person, index % HUES));
     place(this.screens, this.#tiles.filter((tile) => tile.screen));
     place(this.faces, this.#tiles.filter((tile) => !tile.screen));
-    const sounds = this.player.channels.filter((channel) => channel.kind.endsWith("audio"));
-    for (const element of sounds.flatMap(elements)) if (!element.isConnected) this.sounds.append(element);
-    this.element.classList.toggle("voices", !this.player.channels.some((channel) => channel.kind.endsWith("video")));
+    this.sounds.replaceChildren(...this.player.channels.filter(({ picture }) => !picture).map(({ home }) => home));
+    this.element.classList.toggle("voices", !this.player.channels.some(({ picture }) => picture));
+    this.#arrange();
     this.show();
   }
 
@@ -38,33 +50,78 @@ export class Stage {
   #tile(person, hue, told) {
     const known = this.#tiles.find((tile) => tile.id === told.id);
     const name = called(person);
+    const poster = known?.poster ?? h("img", { class: "poster", alt: "", hidden: true });
     const element = known?.element ?? h("figure", { class: "tile", data: { participant: person.participantId, hue } },
-      h("span", { class: "avatar", "aria-hidden": "true" }, initials(name)),
+      h("span", { class: "avatar", "aria-hidden": "true" }, initials(name)), poster,
       h("figcaption", {}, icon("muted"), icon("silent"), h("span", {}, h("bdi", {}, name), told.screen && "’s screen")));
-    element.prepend(...(told.video ? elements(told.video).filter((video) => !element.contains(video)) : []));
-    return { ...told, element, participantId: person.participantId };
+    if (told.video && told.video.home.parentNode !== element) poster.after(told.video.home);
+    return { ...told, element, poster, participantId: person.participantId };
   }
 
   /** What is on air now. */
   show() {
+    const { player } = this;
+    const position = player.position;
+    if (player.speaker) this.#spoke.set(player.speaker, performance.now());
+    this.#cast(position);
     let sharing = false;
     for (const tile of this.#tiles) {
-      for (const deck of tile.video?.decks ?? []) deck.element.classList.toggle("on-air", seen(deck, tile));
-      const shown = Boolean(tile.video?.decks.some((deck) => seen(deck, tile)));
-      sharing ||= tile.screen && shown;
-      tile.element.classList.toggle("seen", shown);
-      tile.element.classList.toggle("voiced", Boolean(tile.voice?.onAir));
-      tile.element.classList.toggle("silenced", this.player.muted.has(tile.participantId));
-      tile.element.classList.toggle("broken", Boolean(tile.video?.onAir?.failed || tile.voice?.onAir?.failed));
+      const { video, voice, element } = tile;
+      for (const deck of video?.decks ?? []) deck.element.classList.toggle("on-air", seen(deck, video));
+      const shown = Boolean(video?.present(position) && video.decks.some((deck) => seen(deck, video)));
+      const still = !shown && this.#still(tile, position);
+      sharing ||= tile.screen && (shown || still);
+      const told = {
+        seen: shown, still, voiced: Boolean(voice?.present(position)), silenced: !player.hears(tile.participantId),
+        speaking: !tile.screen && player.speaker === tile.participantId,
+        broken: [video, voice].some((channel) => channel?.onAir?.troubled && !channel.onAir.ready(position)),
+      };
+      for (const [name, on] of Object.entries(told)) element.classList.toggle(name, on);
     }
     this.element.classList.toggle("sharing", sharing);
   }
+
+  /** Whose pictures are played: screens, those who spoke last, and the first of the others. */
+  #cast(position) {
+    const now = performance.now();
+    if (this.player.state === "playing" && now - this.#castAt < CAST_MS) return;
+    this.#castAt = now;
+    const near = this.#tiles.filter(({ video }) => video?.present(position, SOON_MS));
+    const cameras = near.filter(({ screen }) => !screen).toSorted((a, b) => this.#lastSpoke(b) - this.#lastSpoke(a));
+    const cast = [...near.filter(({ screen }) => screen).slice(0, SCREENS), ...cameras.slice(0, CAMERAS)];
+    this.player.watch(new Set(cast.map(({ video }) => video)));
+  }
+
+  #lastSpoke({ participantId }) {
+    return this.#spoke.get(participantId) ?? 0;
+  }
+
+  /** Whether there is a picture to stand for the one that can not be seen. */
+  #still({ video, poster }, position) {
+    const key = video && this.#posters.get(video.present(position)?.repairedKey);
+    if (key && poster.dataset.key !== key) {
+      poster.dataset.key = key;
+      poster.removeAttribute("src");
+      this.player.addresses.of(key).then((url) => { if (poster.dataset.key === key) poster.src = url; }, () => {});
+    }
+    const there = Boolean(key && poster.complete && poster.naturalWidth);
+    poster.hidden = !there;
+    return there;
+  }
+
+  /** As many columns as make the faces largest. */
+  #arrange() {
+    const { clientWidth: width, clientHeight: height } = this.faces;
+    const count = this.faces.children.length;
+    if (!width || !count) return;
+    const size = (columns) => Math.min(width / columns, (height / Math.ceil(count / columns)) * WIDE);
+    const columns = Array.from({ length: count }, (_, n) => n + 1).reduce((best, n) => (size(n) > size(best) ? n : best), 1);
+    this.faces.style.setProperty("--columns", columns);
+  }
 }
 
-const elements = (channel) => channel.decks.map((deck) => deck.element);
-
 // A frame, and not black, until which the avatar stays.
-const seen = (deck, tile) => deck === tile.video.onAir && !deck.failed && deck.element.readyState >= 2;
+const seen = (deck, channel) => deck === channel.onAir && !deck.failed && deck.element.readyState >= 2;
 
 /** Make these the children, moving none that is in its place: a moved video stops. */
 function place(parent, tiles) {

@@ -1,5 +1,8 @@
 /** How times, sizes, kinds, phases and facts are said. Values in, words out. */
 
+/** So many colours there are for people; page.css has them. */
+export const HUES = 8;
+
 export const KINDS = {
   audio: { word: "Microphone", off: "The microphone was muted" },
   video: { word: "Camera", off: "The camera was off" },
@@ -104,20 +107,30 @@ const DAY_OF_YEAR = new Intl.DateTimeFormat(undefined, { day: "numeric", month: 
 export const time = (at) => TIME.format(at);
 export const exactTime = (at) => EXACT.format(at);
 
-/** Today, Yesterday, a weekday of this year, or a date. */
+/** Yesterday, Today, Tomorrow, a weekday of this year, or a date. */
 export function day(at, now = Date.now()) {
   const [then, today] = [new Date(at), new Date(now)];
   const ago = Math.round((new Date(today).setHours(0, 0, 0, 0) - new Date(then).setHours(0, 0, 0, 0)) / 86_400_000);
-  if (ago === 0) return "Today";
-  if (ago === 1) return "Yesterday";
+  if (NEAR[ago]) return NEAR[ago];
   return (then.getFullYear() === today.getFullYear() ? DAY : DAY_OF_YEAR).format(then);
 }
+
+const NEAR = { "-1": "Tomorrow", 0: "Today", 1: "Yesterday" };
+
+/** A moment as people say it: Today, 14:13. */
+export const when = (at) => `${day(at)}, ${time(at)}`;
+
+/** "1 person", "3 people". */
+export const people = (count) => `${count} ${count === 1 ? "person" : "people"}`;
 
 /** Up to two letters that stand for a name. */
 export function initials(name) {
   const parts = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
   return [parts[0], parts.length > 1 ? parts.at(-1) : ""].map((part) => [...(part ?? "?")][0] ?? "").join("").toUpperCase();
 }
+
+/** A text as part of a file's name: letters, digits and hyphens, whatever it was. */
+export const slug = (text) => text.normalize("NFC").toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-+|-+$/g, "").slice(0, 40) || "unnamed";
 
 /** What a person is called: by name where somebody told it, else by id. */
 export const called = (participant) => participant.name || participant.participantId;
@@ -147,8 +160,11 @@ const WHY = {
   unknown: "Nothing came, and nobody said why",
 };
 
-/** A file's name carries its start in epoch milliseconds; without one it may belong into any gap. */
+/** When a file begins, in epoch milliseconds, by its name; NaN where the name does not tell. */
+export const startOf = (file) => Number(/(?<!\d)(\d{13})(?=\.[A-Za-z0-9]+$)/.exec(file)?.[1]);
+
+/** A file without a start may belong into any gap. */
 function mayBelong(file, gap, zeroAt) {
-  const at = /(?<!\d)(\d{13})(?=\.[A-Za-z0-9]+$)/.exec(file)?.[1] - zeroAt;
+  const at = startOf(file) - zeroAt;
   return Number.isNaN(at) || (gap.start <= at && at < gap.end);
 }

@@ -237,7 +237,7 @@ def test_two_writers_of_one_file_agree(buckets: Buckets) -> None:
 
 
 def test_addresses_differ_by_key(buckets: Buckets) -> None:
-    urls = {buckets.shelf.url(f"sessions/{name}.webm", "video/webm") for name in "ab"}
+    urls = {buckets.shelf.url(f"sessions/{name}.webm") for name in "ab"}
 
     assert len(urls) == 2
     assert all(url.startswith("https://") for url in urls)

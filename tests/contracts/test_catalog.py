@@ -416,6 +416,33 @@ def test_sessions_are_found_by_room_newest_first_and_exactly_once(store: Store) 
             assert found == expected, (room, limit)
 
 
+def test_sessions_are_found_by_participant_among_those_of_everybody(store: Store) -> None:
+    heads = [
+        session(number, room_id=("room-a", "room-b")[number % 2], who=("anna", f"p{number % 7}"))
+        for number in range(60)
+    ]
+    for head in heads:
+        store.catalog.keep_session(head)
+    heads.sort(key=lambda head: (head.begun_at, head.session_id), reverse=True)
+
+    for who in ("anna", "p3", "p", "nobody"):
+        for room in (None, "room-b"):
+            expected = [head for head in heads if room in (None, head.room_id) and who in head.who]
+
+            def ask(cursor: str | None, room: str | None = room, who: str = who) -> Page[SessionHead]:
+                return store.catalog.sessions(room, 4, cursor, participant_id=who)
+
+            found = paged(ask, 4)
+            assert found == expected, (who, room)
+
+
+def test_a_sessions_head_keeps_its_people(store: Store) -> None:
+    head = session(1, who=("anna", "bela"), people=("Anna", "bela"))
+    store.catalog.keep_session(head)
+
+    assert store.catalog.session(head.session_id) == head
+
+
 def test_a_session_whose_beginning_moves_is_listed_once(store: Store) -> None:
     store.catalog.keep_session(session(9))
     store.catalog.keep_session(session(9, known=2, begun_at=1_000))

@@ -226,6 +226,14 @@ def test_the_output_bucket_is_private_encrypted_and_tidy(template: Template) -> 
     assert 1 <= rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] <= 7
 
 
+def test_a_page_may_read_parts_of_the_outputs_and_write_nothing(template: Template) -> None:
+    [rule] = template["Resources"]["OutputBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+
+    assert set(rule["AllowedMethods"]) == {"GET", "HEAD"}
+    assert "Range" in rule["AllowedHeaders"]
+    assert {"Content-Range", "Content-Length"} <= set(rule["ExposedHeaders"])
+
+
 def test_the_output_bucket_refuses_plain_http_unless_told_otherwise(template: Template) -> None:
     policy = template["Resources"]["OutputBucketPolicy"]
     (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]

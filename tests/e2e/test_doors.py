@@ -119,6 +119,24 @@ def test_the_page_comes_with_all_that_it_loads(stage: Stage) -> None:
     assert {"immutable" in answer.headers["Cache-Control"] for answer in served.values()} == {True}
 
 
+def test_a_page_of_another_host_may_read_parts_of_the_outputs(stage: Stage, new: New) -> None:
+    session_id = new("session")
+    key = f"sessions/{session_id}/ann/audio/repaired-1-0f.webm"
+    stage.client("s3").put_object(Bucket=stage.told["outputBucket"], Key=key, Body=b"0123456789")
+    url = stage.api.post(f"/sessions/{session_id}/addresses", {"keys": [key]})["addresses"][key]
+    origin = {"Origin": "https://abc123.execute-api.eu-central-1.amazonaws.com"}
+    ask = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "range"}
+
+    part = requests.get(url, headers={**origin, "Range": "bytes=2-4"}, timeout=TIMEOUT_S)
+    before = requests.options(url, headers={**origin, **ask}, timeout=TIMEOUT_S)
+
+    assert (part.status_code, part.content) == (206, b"234")
+    assert part.headers["Access-Control-Allow-Origin"] in ("*", origin["Origin"])
+    assert "Content-Range" in part.headers["Access-Control-Expose-Headers"]
+    assert before.ok
+    assert before.headers["Access-Control-Allow-Headers"].lower() == "range"
+
+
 def test_requests_reach_us(stage: Stage) -> None:
     assert requests.get(f"{stage.told['api']}/health", timeout=TIMEOUT_S).json() == {"status": "ok"}
 

@@ -301,6 +301,15 @@ def rendered(world: MemoryWorld) -> None:
         render(world, world.work.steps.popleft())
 
 
+def test_no_poster_is_made_where_none_is_wanted() -> None:
+    world = MemoryWorld(products=("mix",))
+
+    ingest(world, landed(world, CLIP, film(4000, kind="video")))
+
+    assert only(world, e.SegmentStored)
+    assert not world.work.steps
+
+
 def test_a_picture_gets_its_poster(world: MemoryWorld) -> None:
     ingest(world, landed(world, CLIP, film(4000, kind="video")))
     rendered(world)

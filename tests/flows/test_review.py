@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.core import events as e
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.ids import Kind
 from chalicelib.flows import review
 from chalicelib.flows.record import Wanted, start
@@ -41,7 +41,7 @@ def test_nobody_ever_spoke_of_it(world: MemoryWorld) -> None:
     with pytest.raises(NotFound, match="recording_not_found"):
         review.events(world, RID, 10, 0)
     with pytest.raises(NotFound, match="session_not_found"):
-        review.session(world, SESSION)
+        review.session(world, SESSION, 0, with_addresses=True)
     with pytest.raises(NotFound, match="session_not_found"):
         review.finish_session(world, SESSION, (), "app")
 
@@ -51,7 +51,7 @@ def test_every_file_of_a_session_has_an_address(world: MemoryWorld) -> None:
     deliver(world, key_of(recording_id, FILE.replace("audio", "video"), kind="video"), film(kind="video"))
     until_quiet(world)
 
-    told = review.session(world, SESSION)
+    told = review.session(world, SESSION, 0, with_addresses=True)
 
     assert [a["product"] for a in told["artifacts"]] == ["repaired", "poster"]
     assert all(a["url"].startswith("https://shelf.invalid/sessions/") for a in told["artifacts"])
@@ -72,10 +72,63 @@ def test_a_session_is_listed_by_its_room(world: MemoryWorld) -> None:
     deliver(world, key_of(recording_id))
     until_quiet(world)
 
-    [told] = review.sessions(world, ROOM, 10, None)["sessions"]
+    [told] = review.sessions(world, ROOM, None, 10, None)["sessions"]
 
     assert (told["sessionId"], told["participants"], told["settled"]) == (SESSION, 1, False)
-    assert review.sessions(world, "another-room", 10, None)["sessions"] == []
+    assert review.sessions(world, "another-room", None, 10, None)["sessions"] == []
+
+
+def test_a_session_is_listed_by_who_was_recorded_with_their_names(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    joined = e.ParticipantJoined(at=1, room_id=ROOM, participant_id=WHO, name="Anna " * 20)
+    world.ledger.append(f"session#{SESSION}", joined)
+    deliver(world, key_of(recording_id))
+    until_quiet(world)
+
+    [told] = review.sessions(world, None, WHO, 10, None)["sessions"]
+
+    assert told["people"] == [("Anna " * 20)[:60]]
+    assert review.sessions(world, ROOM, "somebody", 10, None)["sessions"] == []
+
+
+def test_a_name_that_becomes_known_later_is_listed(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id))
+    until_quiet(world)
+    before = review.sessions(world, None, None, 10, None)["sessions"]
+
+    joined = e.ParticipantJoined(at=1, room_id=ROOM, participant_id=WHO, name="Anna")
+    world.ledger.append(f"session#{SESSION}", joined)
+    until_quiet(world)
+
+    assert [line["people"] for line in before] == [[WHO]]
+    assert [line["people"] for line in review.sessions(world, None, None, 10, None)["sessions"]] == [["Anna"]]
+
+
+def test_a_session_is_live_until_its_last_recording_has_ended(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id))
+    until_quiet(world)
+
+    def is_live() -> list[bool]:
+        return [line["live"] for line in review.sessions(world, None, None, 10, None)["sessions"]]
+
+    before = is_live()
+    webhook(world, recording_id, stopped(FILE))
+    until_quiet(world)
+
+    assert (before, is_live()) == ([True], [False])
+
+
+def test_addresses_are_given_for_what_lies_below_the_session_and_nothing_is_read(world: MemoryWorld) -> None:
+    key = f"sessions/{SESSION}/anna/audio/repaired-1-0f.webm"
+    world.broken("ledger.read")
+
+    told = review.addresses(world, SESSION, [key])
+
+    assert told == {"addresses": {key: world.shelf.url(key)}, "expiresAt": world.now() + 900_000}
+    with pytest.raises(Invalid, match="sessions/another/a"):
+        review.addresses(world, SESSION, [key, "sessions/another/a.webm"])
 
 
 def test_finishing_is_a_fact_with_its_author(world: MemoryWorld) -> None:
@@ -87,4 +140,4 @@ def test_finishing_is_a_fact_with_its_author(world: MemoryWorld) -> None:
 
     facts = world.ledger.read(f"session#{SESSION}")
     assert [(type(fact), getattr(fact, "by", None)) for fact in facts] == [(e.FinishRequested, "app")]
-    assert WHO in str(review.session(world, SESSION))
+    assert WHO in str(review.session(world, SESSION, 0, with_addresses=True))

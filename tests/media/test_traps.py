@@ -61,6 +61,7 @@ def test_so_it_is_in_meetings_of_any_manner(
         chance = Random(f"{seed} {turn}")
         manner = {name: chance.choice(choices) for name, choices in MANNERS.items()}
         made = made_of(tmp_path / str(turn), people=3, spans=_any_spans(chance), loss=True, **manner)
+        assert made.meeting.markers, (seed, turn, manner)
         assert faults(made) == [], (seed, turn, manner)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.page.meeting import HOSTILE, REVIEW, TROUBLED, UNDER_WAY
 from tests.page.stack import TOKEN, Stack, served
@@ -47,6 +47,10 @@ class Watched:
         return self.page
 
 
+# Nothing passes by being waited for: this is how long a busy machine may take.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
+
 GO = "(id) => { location.hash = `#/sessions/${encodeURIComponent(id)}`; }"
 POLICY = (
     "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.effectiveDirective}`))"
@@ -65,7 +69,7 @@ def watch(browser: Browser, stack: Stack) -> Iterator[Watch]:
             viewport={"width": width, "height": 860}, locale="en-GB", reduced_motion="reduce"
         )
         page = context.new_page()
-        page.set_default_timeout(6_000)
+        page.set_default_timeout(PATIENCE_MS)
         watched = Watched(page, stack)
         page.on("request", lambda request: watched.asked.append(request.url))
         page.on("pageerror", lambda fault: watched.complaints.append(str(fault)))

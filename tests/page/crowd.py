@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.core import events as e
 from chalicelib.core.plan import NAMES
+from chalicelib.core.session import Session
 from chalicelib.core.step import Step
 from chalicelib.core.steps import Wanted
 from tests.page import people
@@ -31,6 +32,23 @@ class Gathering(Meeting):
     def manifest(self) -> dict[str, Any]:
         """Told once: 5,000 segments take the core most of a second."""
         return {**self._manifest, "artifacts": [dict(made) for made in self._manifest["artifacts"]]}
+
+    @cached_property
+    def session(self) -> Session:
+        """With when everybody came and went, as VideoSDK lists it."""
+        told = super().session
+        return replace(told, facts=told.facts | {self._stay(who, name) for who, name in self.names.items()})
+
+    def _stay(self, who: str, name: str) -> e.Event:
+        spans = [span for take in self.takes if take.participant_id == who for span in take.segments]
+        came, left = min(start for start, _ in spans) - 4_000, max(end for _, end in spans) + 2_500
+        return e.ParticipantListed(
+            at=self.zero_at + left,
+            participant_id=who,
+            name=name,
+            start_at=self.zero_at + came,
+            end_at=self.zero_at + left,
+        )
 
     @cached_property
     def _manifest(self) -> dict[str, Any]:
@@ -103,7 +121,7 @@ class Gathering(Meeting):
 
 def _begin(start: int) -> int:
     """Where in the loop somebody begins to speak: not always the same, and not ever another."""
-    return start // 1000 % 4 * 7_000
+    return start // 1000 % 4 * 13_000
 
 
 def _once(path: Path, make: Any) -> Path:
@@ -115,23 +133,21 @@ def _once(path: Path, make: Any) -> Path:
 # --- a hall -------------------------------------------------------------------------------------------
 
 
-def hall(people: int, lasts: int, spoken: int, seen: int) -> Gathering:
+def hall(room_id: str, people: int, lasts: int, spoken: int, seen: int) -> Gathering:
     """So many people for so long; each speaks and is seen so many times."""
-    chance, names = random.Random(people), {f"guest-{n:02}": _NAMES[n % len(_NAMES)] for n in range(people)}
+    chance, names = random.Random(people), {f"guest-{n:02}": _NAMES[n] for n in range(people)}
     kinds = (("audio", spoken, (8_000, 20_000, 36_000)), ("video", seen, (60_000, 180_000, 300_000)))
-    takes = [
+    takes = tuple(
         Take(who, kind, tuple(_scattered(chance, lasts, count, lengths)))
         for who in names
         for kind, count, lengths in kinds
-    ]
-    first = takes[0].segments[-1][1]
-    takes[0] = replace(takes[0], missing=(f"guest00-audio-{ZERO + first + 4_000}.webm",))
+    )
     return Gathering(
-        f"hall-{people}",
-        "all-hands",
+        f"{people:04x}-{room_id}",
+        room_id,
         names,
-        tuple(takes),
-        zero_at=ZERO - 86_400_000,
+        takes,
+        zero_at=ZERO - people * HOUR_MS,
         wanted=PRODUCTS,
         made=MAKERS,
     )
@@ -155,8 +171,8 @@ _NAMES = (
     "Sami Aalto", "Tomás Herrera", "Uma Joshi", "Viktor Petrov", "Wen Li", "Ximena Ruiz", "Yara Mansour",
 )  # fmt: skip
 
-CROWD = hall(25, 3 * HOUR_MS, spoken=180, seen=20)
-PAIR = hall(2, 10 * MINUTE_MS, spoken=12, seen=2)
+CROWD = hall("all-hands", 25, 3 * HOUR_MS, spoken=180, seen=20)
+PAIR = hall("one-to-one", 2, 10 * MINUTE_MS, spoken=12, seen=2)
 
 
 # --- what pictures are taken of -----------------------------------------------------------------------

@@ -40,6 +40,7 @@ def picture(path: Path, start: int, end: int, size: tuple[int, int], colour: tup
     with av.open(str(path), "w", format="webm") as file:
         stream = file.add_stream("libvpx", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.thread_count = 1
         stream.bit_rate, stream.gop_size = 200_000, FPS
         stream.options = {"deadline": "realtime", "cpu-used": "16", "lag-in-frames": "0"}
         stream.codec_context.time_base = Fraction(1, 1000)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.core import events as e
-from chalicelib.core.heads import RecordingHead, recording_head, session_head
+from chalicelib.core.heads import RecordingHead, named, recording_head, session_head
 from chalicelib.core.ids import Kind, recording_id
 from chalicelib.core.manifest import NOTHING, manifest
 from chalicelib.core.plan import NAMES, planned
@@ -25,12 +25,13 @@ COLOURS = [(150, 110), (110, 150), (115, 112), (145, 140)]
 
 @dataclass(frozen=True)
 class Take:
-    """One recording of the meeting. `missing` files were announced and never came."""
+    """One recording of the meeting. Of announced files, `missing` never came and `coming` may still."""
 
     participant_id: str
     kind: str
     segments: tuple[tuple[int, int], ...]
     missing: tuple[str, ...] = ()
+    coming: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
     tail_lost: bool = False
     holes: tuple[tuple[int, int], ...] = ()
@@ -80,9 +81,8 @@ class Meeting:
 
     def line(self) -> dict[str, Any]:
         """As a list of sessions has it."""
-        line = session_line(session_head(self.session_id, self._heads(), len(self.names), ""))
-        people = [name or who for who, name in self.names.items()]
-        return line | {"people": people[:12], "live": not all(take.over for take in self.takes)}
+        head = named(session_head(self.session_id, self._heads(), len(self.names), ""), self.names)
+        return {**session_line(head), "live": not all(take.over for take in self.takes)}
 
     def recordings(self) -> list[dict[str, Any]]:
         """As a list of recordings has them."""
@@ -158,7 +158,12 @@ class Meeting:
 
     def _ended(self, take: Take, begun: int) -> Iterable[e.Event]:
         end_at = self.zero_at + max((end for _, end in take.segments), default=0)
-        files = (*(self._file(take, start) for start, _ in take.segments), *take.missing, *take.rejected)
+        files = (
+            *(self._file(take, start) for start, _ in take.segments),
+            *take.missing,
+            *take.coming,
+            *take.rejected,
+        )
         yield e.StopAccepted(at=end_at + 50)
         yield e.RecordingStopped(at=end_at + 400, session_id=self.session_id, files=files)
         yield e.RecordingEnded(

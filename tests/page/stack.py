@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 from chalice.test import Client
 
 from app import app
+from chalicelib.core.pieces import AT_MOST, piece
+from chalicelib.core.share import pared
 from tests.browser import Door, Server, serving
 from tests.page.meeting import Meeting
 
@@ -44,7 +46,7 @@ class Stack:
     meetings: list[Meeting] = field(default_factory=list)
     down: bool = False
     valid_seconds: int = 900
-    people_apiece: int = 0  # a manifest comes in pieces of so many participants; 0 is whole
+    piece_bytes: int = AT_MOST
     shares: dict[str, dict[str, Any]] = field(default_factory=dict)  # by token
     media_asked: list[str] = field(default_factory=list)
 
@@ -63,6 +65,19 @@ class Stack:
             return _by_chalice(below or "/", headers)
         asked = Asked(method, [unquote(part) for part in below.strip("/").split("/")], url.query, body)
         return self._api(asked, headers)
+
+    def share(self, meeting: Meeting, seconds: int) -> dict[str, Any]:
+        """Make a link."""
+        token = f"shared-{len(self.shares)}.c2ln"
+        self.shares[token] = {
+            "shareId": f"share-{len(self.shares)}",
+            "sessionId": meeting.session_id,
+            "createdAt": _now(),
+            "expiresAt": _now() + seconds * 1000,
+            "revokedAt": None,
+            "by": "app",
+        }
+        return {"token": token, **{name: self.shares[token][name] for name in ("shareId", "expiresAt")}}
 
     def _api(self, asked: Asked, headers: dict[str, str]) -> Answer:
         if self.down:
@@ -91,19 +106,18 @@ class Stack:
 
     def _sessions(self, asked: Asked) -> dict[str, Any]:
         room, person = asked.query.get("roomId"), asked.query.get("participantId")
-        found = [
-            m for m in self.meetings if room in (None, m.room_id) and (person is None or person in m.names)
-        ]
-        return {"sessions": [meeting.line() for meeting in found], "cursor": None}
+        found = [meeting for meeting in self.meetings if room in (None, meeting.room_id)]
+        lines = [meeting.line() for meeting in found if person is None or person in meeting.names]
+        return {"sessions": lines, "cursor": None}
 
     def _session(self, asked: Asked, meeting: Meeting, rest: list[str]) -> Answer | None:
         match asked.method, *rest:
             case ("GET",):
-                return _json(self._manifest(meeting, asked.query))
+                return _json(self._piece(meeting.manifest(), asked.query))
             case "POST", "addresses":
                 return self._addresses(asked, meeting)
             case "POST", "shares":
-                return _json(self._share(meeting, asked.json.get("expiresInSeconds", 604_800)), 201)
+                return _json(self.share(meeting, asked.json.get("expiresInSeconds", 604_800)), 201)
             case "GET", "shares":
                 ours = [told for told in self.shares.values() if told["sessionId"] == meeting.session_id]
                 return _json({"shares": [{name: told[name] for name in SHARE} for told in ours]})
@@ -113,42 +127,18 @@ class Stack:
                 return _json({"shareId": share_id, "revokedAt": told["revokedAt"]})
         return None
 
-    def _share(self, meeting: Meeting, seconds: int) -> dict[str, Any]:
-        token = f"shared-{len(self.shares)}.c2ln"
-        self.shares[token] = {
-            "shareId": f"share-{len(self.shares)}",
-            "sessionId": meeting.session_id,
-            "createdAt": _now(),
-            "expiresAt": _now() + seconds * 1000,
-            "revokedAt": None,
-            "by": "app",
-        }
-        return {"token": token, **{name: self.shares[token][name] for name in ("shareId", "expiresAt")}}
-
     def _shared(self, asked: Asked) -> Answer:
         told = self.shares.get(asked.parts[1])
         meeting = self._meeting(told["sessionId"]) if told else None
         if not told or not meeting or told["revokedAt"] or told["expiresAt"] <= _now():
-            return _refused(
-                404, "share_not_found", "this link opens nothing: it is wrong, over or taken back"
-            )
+            return _refused(404, "share_not_found", "this link opens nothing")
         if asked.method == "POST":
             return self._addresses(asked, meeting)
-        query = {**asked.query, "addresses": "none"}
-        return _json(_pared(self._manifest(meeting, query)) | {"expiresAt": told["expiresAt"]})
+        shown = self._piece(pared(meeting.manifest()), asked.query)
+        return _json({**shown, "expiresAt": told["expiresAt"]})
 
-    def _manifest(self, meeting: Meeting, query: dict[str, str]) -> dict[str, Any]:
-        told = meeting.manifest()
-        if query.get("addresses") != "none":
-            for artifact in told["artifacts"]:
-                artifact["url"] = self._url(artifact["key"])
-        first, apiece = int(query.get("cursor", 0)), self.people_apiece or len(told["participants"])
-        upto = first + apiece
-        people = told["participants"][first:upto]
-        names = {person["participantId"] for person in people} | ({None} if first == 0 else set())
-        artifacts = [artifact for artifact in told["artifacts"] if artifact["participantId"] in names]
-        cursor = str(upto) if upto < len(told["participants"]) else None
-        return {**told, "participants": people, "artifacts": artifacts, "cursor": cursor}
+    def _piece(self, told: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+        return piece(told, int(query.get("cursor", 0)), lambda artifact: artifact, self.piece_bytes)
 
     def _addresses(self, asked: Asked, meeting: Meeting) -> Answer:
         keys = asked.json["keys"]
@@ -191,21 +181,6 @@ def _json(told: dict[str, Any], status: int = 200) -> Answer:
 
 def _refused(status: int, code: str, message: str) -> Answer:
     return _json({"error": {"code": code, "message": message, "field": None, "expected": None}}, status)
-
-
-def _pared(told: dict[str, Any]) -> dict[str, Any]:
-    """What a manifest says to whom it is shared with: nothing of raw objects and recordings."""
-    pared: dict[str, Any] = _without(told, {"recordings", "recordingId", "source"}, {"segments": {"key"}})
-    return pared
-
-
-def _without(told: Any, hidden: set[str], below: dict[str, set[str]]) -> Any:
-    if isinstance(told, list):
-        return [_without(one, hidden, below) for one in told]
-    if not isinstance(told, dict):
-        return told
-    kept = {name: value for name, value in told.items() if name not in hidden}
-    return {name: _without(value, hidden | below.get(name, set()), below) for name, value in kept.items()}
 
 
 def _now() -> int:

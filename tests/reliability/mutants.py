@@ -200,6 +200,12 @@ _S3: list[_Row] = [
 
 _IDS: list[_Row] = [
     (
+        "a link carries our keyed hash",
+        "return (session_id, claimed) if proven else None",
+        "return (session_id, claimed)",
+        "core/share::another_key_another_session_and_another_share_have_another_proof",
+    ),
+    (
         "an address carries our keyed hash",
         "return claimed if _same(given[:_HASH], _keyed(key, claimed)) else None",
         "return claimed",
@@ -321,10 +327,55 @@ _RECEIVE: list[_Row] = [
     ),
 ]
 
+_SHARE: list[_Row] = [
+    (
+        "a link that was taken back opens nothing",
+        "return self.revoked_at is None and now < self.expires_at",
+        "return now < self.expires_at",
+        "flows/share::a_link_that_was_taken_back_opens_nothing_and_the_others_still_do",
+    ),
+    (
+        "a link that is over opens nothing",
+        "self.revoked_at is None and now < self.expires_at",
+        "self.revoked_at is None",
+        "flows/share::a_link_opens_nothing_once_it_is_over",
+    ),
+    (
+        "who has a link sees no recording",
+        'frozenset({"recordings", "recordingId", "source"})',
+        'frozenset({"recordings", "source"})',
+        "core/share::who_has_a_link_sees_no_recording_no_raw_key_and_nothing_that_went_wrong_inside",
+    ),
+]
+
+_FLOW_SHARE: list[_Row] = [
+    (
+        "a link opens only what was shared",
+        "if found is None or not found.opens(world.now()):",
+        "if found is not None and not found.opens(world.now()):",
+        "flows/share::a_good_proof_of_a_share_that_nobody_made_opens_nothing",
+    ),
+    (
+        "a link gives addresses of what it shows alone",
+        "return addressed(world, keys, shown.__contains__)",
+        "return addressed(world, keys, lambda key: True)",
+        "flows/share::a_link_gives_no_address_of_anything_that_it_does_not_show",
+    ),
+]
+
+_REVIEW: list[_Row] = [
+    (
+        "addresses are given for the session's own files alone",
+        "lambda key: ids.is_output_of(key, session_id)",
+        "lambda key: True",
+        "flows/review::addresses_are_given_for_what_lies_below_the_session_and_nothing_is_read",
+    ),
+]
+
 _HTTP: list[_Row] = [
     (
         "a request's body has a largest size",
-        "if len(body) > BODY_AT_MOST:",
+        "if len(body) > most:",
         "if body is None:",
         "routes/bad_input::a_body_that_is_not_what_it_should_be",
     ),
@@ -1418,6 +1469,9 @@ _TABLE: dict[str, list[_Row]] = {
     "core/ids.py": _IDS,
     "core/events.py": _EVENTS,
     "flows/receive.py": _RECEIVE,
+    "core/share.py": _SHARE,
+    "flows/share.py": _FLOW_SHARE,
+    "flows/review.py": _REVIEW,
     "routes/http.py": _HTTP,
     "routes/recordings.py": _RECORDINGS,
     "routes/webhooks.py": _WEBHOOKS,

@@ -20,6 +20,7 @@ import app as app_module
 from app import app
 from chalicelib import wiring
 from chalicelib.adapters.videosdk import lists
+from chalicelib.core import ids
 from chalicelib.core.heads import recording_head
 from chalicelib.core.recording import Recording
 from chalicelib.ports import recording_subject
@@ -63,6 +64,12 @@ ASKS: dict[tuple[str, str], str] = {
     ("GET", "/sessions/{session_id}"): "bearer",
     ("POST", "/sessions/{session_id}/finish"): "bearer",
     ("POST", "/sessions/{session_id}/corrections"): "bearer",
+    ("POST", "/sessions/{session_id}/addresses"): "bearer",
+    ("POST", "/sessions/{session_id}/shares"): "bearer",
+    ("GET", "/sessions/{session_id}/shares"): "bearer",
+    ("DELETE", "/sessions/{session_id}/shares/{share_id}"): "bearer",
+    ("GET", "/shared/{token}"): "share",
+    ("POST", "/shared/{token}/addresses"): "share",
     ("POST", ADDRESS): "address and signature",
     ("POST", ACCOUNT): "signature",
     ("GET", "/"): "nothing",
@@ -187,6 +194,46 @@ def test_no_bad_address_is_a_door(tally: Tally, receiver: Receiver, signer: v.Si
         if answer.status != 404 or not answer.typed:
             tally.violation(f"{address!r}: {answer}")
     assert receiver.rows() == before
+
+
+BAD_SHARES: dict[str, Callable[[str, str], str]] = {
+    "none": lambda _, __: "x",
+    "cut": lambda good, _: good[:-1],
+    "longer": lambda good, _: good + "0",
+    "in capitals": lambda good, _: good.upper(),
+    "of another key": lambda _, share: ids.share_token(b"another", SESSION_ID, share),
+    "of another session": lambda good, share: ids.share_token(TAG_KEY, "s", share)[:4] + good[4:],
+    "of a share that was never made": lambda _, __: ids.share_token(TAG_KEY, SESSION_ID, "share-" + "0" * 32),
+    "of the same share elsewhere": lambda _, share: ids.share_token(TAG_KEY, "another", share),
+    "a webhook's address": lambda _, __: token(1),
+    "a bearer token": lambda _, __: bearer().partition(" ")[2],
+}
+
+
+@pytest.mark.invariant(27, "a link that we did not make, or that is over or taken back, opens nothing")
+def test_no_bad_share_opens_a_door(tally: Tally, receiver: Receiver) -> None:
+    _lay_a_session()
+    made = GATEWAY.post(f"/sessions/{SESSION_ID}/shares").told
+    before = receiver.rows()
+
+    def said(share: str) -> set[tuple[int, str]]:
+        answers = (
+            GATEWAY.get(f"/shared/{share}", by=None),
+            GATEWAY.post(f"/shared/{share}/addresses", {"keys": ["k"]}, by=None),
+        )
+        return {(answer.status, answer.body) for answer in answers}
+
+    assert {status for status, _ in said(made["token"])} == {200, 400}
+    nothing = said("x")
+    for kind, spoil in BAD_SHARES.items():
+        tally.case()
+        if said(spoil(made["token"], made["shareId"])) != nothing:
+            tally.violation(f"a share {kind} is told apart")
+    if receiver.rows() != before:
+        tally.violation("a bad share was written down")
+    GATEWAY("DELETE", f"/sessions/{SESSION_ID}/shares/{made['shareId']}")
+    assert said(made["token"]) == nothing
+    assert {status for status, _ in nothing} == {404}
 
 
 # --- a flood --------------------------------------------------------------------------------------

@@ -19,11 +19,11 @@ from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test, i
 
 from chalicelib.core import events as e
 from chalicelib.core.errors import TracklaneError
-from chalicelib.core.heads import RecordingHead, in_session, recording_head, session_head
+from chalicelib.core.heads import RecordingHead, in_session, named, recording_head, session_head
 from chalicelib.core.ids import Kind, index_key
 from chalicelib.core.plan import PRODUCTS, states
 from chalicelib.core.recording import Phase, Recording
-from chalicelib.core.session import weight
+from chalicelib.core.session import names, weight
 from chalicelib.core.work import GivenUp
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.reconcile import reconcile
@@ -483,7 +483,7 @@ class Service(RuleBasedStateMachine):
             assert [in_session(head) for head in catalog.of_session(str(sits))] == [*map(in_session, linked)]
             kept = catalog.session(str(sits))
             assert kept is not None
-            told = session_head(str(sits), linked, weight(own), kept.manifest_key)
+            told = named(session_head(str(sits), linked, weight(own), kept.manifest_key), names(own))
             assert replace(kept, known=told.known) == told
             assert kept.manifest_key in self.world.shelf.files
 

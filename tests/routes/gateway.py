@@ -196,7 +196,12 @@ def shape(path: str) -> str:
 
 def good_body(path: str) -> bytes:
     """A body that a POST to a route takes."""
-    bodies = {"corrections": b'{"file": "a.webm", "shiftMs": 40}', "finish": b'{"products": ["mix"]}'}
+    bodies = {
+        "corrections": b'{"file": "a.webm", "shiftMs": 40}',
+        "finish": b'{"products": ["mix"]}',
+        "addresses": b'{"keys": ["sessions/s/ann/audio/repaired-1-0f.webm"]}',
+        "shares": b'{"expiresInSeconds": 300}',
+    }
     return bodies.get(path.rpartition("/")[2], b'{"roomId": "r", "participantId": "ann", "kind": "audio"}')
 
 

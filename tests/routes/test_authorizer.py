@@ -28,6 +28,8 @@ OPEN = {
     "/health",
     "/webhooks/videosdk",
     "/webhooks/videosdk/{token}",
+    "/shared/{token}",
+    "/shared/{token}/addresses",
 }
 
 pytestmark = pytest.mark.usefixtures("environ")

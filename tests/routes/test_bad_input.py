@@ -247,7 +247,12 @@ def test_what_the_client_accepts_does_not_matter(accept: str | None, api: Gatewa
 
 def every_route() -> list[tuple[str, str, bytes | None]]:
     """A request for each route that is ours, with what it takes: nothing of it is known."""
-    values = {"recording_id": RECORDING_ID, "session_id": "s", "token": "t"}
+    values = {
+        "recording_id": RECORDING_ID,
+        "session_id": "s",
+        "token": "t",
+        "share_id": f"share-{'0' * 32}",
+    }
     others = {"/", "/web/{wanted}/{name}", "/recordings/start"}  # the last would ask VideoSDK
     return [
         (method, route.format(**values), good_body(route) if method == "POST" else None)

@@ -180,9 +180,11 @@ def test_sessions_are_listed_newest_first(api: Gateway) -> None:
         "zeroAt": AT + 4 * 86_400_000,
         "durationMs": 9_000,
         "participants": 1,
+        "people": ["ann"],
         "recordings": 1,
         "complete": True,
         "settled": True,
+        "live": False,
         "manifestKey": None,
     }
 

@@ -79,7 +79,7 @@ def test_the_curl_calls_are_the_apis() -> None:
 
 
 def test_the_table_of_routes_is_the_apis() -> None:
-    told = set(re.findall(r"`(GET|POST) (/[^`]*)`", SECTION.partition("### ")[0]))
+    told = set(re.findall(r"`(GET|POST|DELETE) (/[^`]*)`", SECTION.partition("### ")[0]))
     pages = {"/", "/web/{release}/{name}"}
     have = {(m.upper(), path) for path, item in DOCUMENT["paths"].items() for m in item if path not in pages}
 
