@@ -37,7 +37,7 @@ from bench.measure import Run, in_child, median_run
 from chalicelib.core.chunks import Chunk, Picture, chunk_of
 from chalicelib.core.ids import Kind
 from chalicelib.core.layout import layout
-from chalicelib.core.scenes import Scene, Tile, Video, fitted
+from chalicelib.core.scenes import Scene, Tile, Video
 from chalicelib.media.compose.chunk import INIT
 from tests.media.engine import Engine
 from tests.media.meeting import Segment, meeting
@@ -212,10 +212,8 @@ def _graph(show: Show, name: str, *encoder: str) -> list[str]:
         assert isinstance(tile.shows, Video)
         piece = tile.shows.piece
         inputs += ["-itsoffset", f"{(piece.start - zero) / 1000:.3f}", "-i", str(show.folder / piece.source)]
-        fit = fitted(tile, *CAMERA)
-        crop = f"crop={fit.crop_width}:{fit.crop_height}:{fit.crop_x}:{fit.crop_y}"
         chains.append(
-            f"[{place}:v]fps={RATE}:round=up:start_time=0,{crop},scale={fit.width}:{fit.height}[tile{place}]"
+            f"[{place}:v]fps={RATE}:round=up:start_time=0,scale={tile.width}:{tile.height}[tile{place}]"
         )
     chains += _placed(tiles)
     length = str(show.one.frames / RATE)

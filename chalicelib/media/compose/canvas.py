@@ -1,5 +1,7 @@
 """The picture that is encoded: planes of Y, U and V, and how a decoded picture gets into a part of them."""
 
+from dataclasses import replace
+
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
@@ -12,6 +14,7 @@ type Colour = tuple[int, int, int]
 
 _FORMAT = "yuv420p"
 SHARES = (1, 2, 2)  # a plane has one sample for so many pixels each way
+_HARDLY = 0.01  # of a side: nobody sees a picture that is so much narrower
 _HD = 1  # FFmpeg's number of BT.709's matrix
 
 
@@ -87,7 +90,7 @@ class Place:
     def _fit(self, picture: VideoFrame) -> Fitted:
         size = picture.width, picture.height
         if self._fitted is None or self._size != size:
-            self._size, self._fitted, self._cropped = size, fitted(self.tile, *size), None
+            self._size, self._fitted, self._cropped = size, _simple(fitted(self.tile, *size), *size), None
         return self._fitted
 
     def _target(self, canvas: Canvas, fit: Fitted) -> Planes:
@@ -102,6 +105,15 @@ class Place:
         for into, found in zip(planes, _parts(_planes_of(picture), crop), strict=True):
             into[:] = found
         return frame
+
+
+def _simple(fit: Fitted, width: int, height: int) -> Fitted:
+    """Where a picture is scaled anyway and hardly anything would be cut, all of it is: that saves a copy."""
+    scaled = (fit.crop_width, fit.crop_height) != (fit.width, fit.height)
+    least = 1 - _HARDLY
+    if scaled and fit.crop_width >= least * width and fit.crop_height >= least * height:
+        return replace(fit, crop_x=0, crop_y=0, crop_width=width, crop_height=height)
+    return fit
 
 
 def _parts(planes: Planes, rectangle: tuple[int, int, int, int]) -> Planes:
