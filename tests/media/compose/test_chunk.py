@@ -162,19 +162,20 @@ def test_of_who_is_not_shown_nothing_is_read(usual: Room) -> None:
     assert store.keys == {tile.shows.piece.source, tile.shows.piece.index}
 
 
-def test_who_is_not_shown_for_a_while_comes_back_in_time(usual: Room) -> None:
+@pytest.mark.parametrize(("gone", "back"), [(20, 140), (40, 80)], ids=["with a key frame", "without one"])
+def test_who_is_not_shown_for_a_while_comes_back_in_time(usual: Room, gone: int, back: int) -> None:
     video = usual.videos(0)[0]
     tile = Tile(0, 0, *usual.tile, video)
-    scenes = (Scene(0, 20, (tile,)), Scene(20, 140, ()), Scene(140, 200, (tile,)))
+    scenes = (Scene(0, gone, (tile,)), Scene(gone, back, ()), Scene(back, 200, (tile,)))
 
     found = shots(stream(usual.engine.shelf, [Chunk(TARGET, 1, 0, usual.picture, scenes)]))
 
     always = shots(
         stream(usual.engine.shelf, [Chunk(TARGET, 1, 0, usual.picture, (Scene(0, 200, (tile,)),))])
     )
-    assert max(int(shot.luma.max()) for shot in found[21:139]) < 40
+    assert max(int(shot.luma.max()) for shot in found[gone + 1 : back - 1]) < 40
     apart = [
-        np.abs(a.luma.astype(int) - b.luma).mean() for a, b in zip(found[140:], always[140:], strict=True)
+        np.abs(a.luma.astype(int) - b.luma).mean() for a, b in zip(found[back:], always[back:], strict=True)
     ]
     assert max(apart) < 2
 
