@@ -24,9 +24,9 @@ _UNIT = 31
 
 # What cameras send: BT.601, limited range. Said of the stream, so that no pixel has to be converted.
 _COLOURS = "colorprim=bt709:transfer=bt709:colormatrix=smpte170m:range=tv"
-# What takes the time of `veryfast` is spent better: with fewer ways to look for motion and more bits for what
-# is dark and flat, as rooms are, it takes two thirds of it, for as many bits and as good a picture
-# (`bench/compose.py`). Other presets are taken at their word.
+# For about as many bits and as good a picture this takes two thirds of `veryfast`'s time: fewer ways to look
+# for motion, and more bits for what is dark and flat, as rooms are (`bench/compose.py`). Other presets are
+# taken at their word.
 _INSTEAD = {"veryfast": ("superfast", "mbtree=1:rc-lookahead=10:aq-mode=3:aq-strength=0.9:")}
 # A chunk can be decoded by itself, and none of its frames is shown more than two later than it is decoded.
 _CLOSED = "open-gop=0:b-pyramid=normal:"
