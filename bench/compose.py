@@ -34,11 +34,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import Run, in_child, median_run
-from chalicelib.core.chunks import Chunk, Picture, chunk_of
+from chalicelib.core.chunks import INIT, Chunk, Picture, chunk_of
 from chalicelib.core.ids import Kind
 from chalicelib.core.layout import layout
 from chalicelib.core.scenes import Scene, Tile, Video
-from chalicelib.media.compose.chunk import INIT
 from tests.media.engine import Engine
 from tests.media.meeting import Segment, meeting
 from tests.media.shelf import Shelf, Store

@@ -5,10 +5,11 @@ A chunk lies as JSON below its composition's target, and what is rendered of it 
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Container
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from chalicelib.core.scenes import Scene, scene_of
+from chalicelib.core.scenes import Card, Scene, Tile, Video, scene_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,31 @@ class Chunk:
         """As it travels."""
         return asdict(self)
 
+    @property
+    def sources(self) -> list[str]:
+        """The repaired files that it shows."""
+        videos = (
+            tile.shows for scene in self.scenes for tile in scene.tiles if isinstance(tile.shows, Video)
+        )
+        return sorted({video.piece.source for video in videos})
 
+    def without(self, sources: Container[str]) -> "Chunk":
+        """The same with cards for what these repaired files would show."""
+        scenes = tuple(
+            replace(scene, tiles=tuple(_without(tile, sources) for tile in scene.tiles))
+            for scene in self.scenes
+        )
+        return replace(self, scenes=scenes)
+
+
+def _without(tile: Tile, sources: Container[str]) -> Tile:
+    shows = tile.shows
+    if isinstance(shows, Video) and shows.piece.source in sources:
+        return replace(tile, shows=Card(shows.participant_id, shows.name))
+    return tile
+
+
+INIT = "init.mp4"  # the name below the target of what all chunks' fragments begin with
 # Another way to render gives other names: files are never written over.
 RECIPE = "1"
 
@@ -91,3 +116,28 @@ class Rendered:
     bytes: int
     frames: int
     slates: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All of a composition: what was rendered of it, in order, below `target`.
+
+    `mix` is the key of its sound as MP4, None where nobody is heard. The composition has [start, end) of it,
+    in milliseconds since it begins.
+    """
+
+    target: str
+    picture: Picture
+    chunks: tuple[Rendered, ...]
+    mix: str | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that was made: `name` below the target."""
+
+    name: str
+    content_type: str
+    bytes: int

@@ -39,12 +39,16 @@ def picture(request: Request) -> Picture:
 def chunks(target: str, request: Request, scenes: Sequence[Scene], sizes: Sizes) -> tuple[Chunk, ...]:
     """All chunks below `target` of a request `within` its session, whose `scenes` cover its frames."""
     look = picture(request)
-    shortest = SLOT_S * request.frame_rate // PARTS[-1]
     return tuple(
-        Chunk(target, first // shortest + 1, request.start, look, cut(scenes, first, end))
+        Chunk(target, following(first, request.frame_rate), request.start, look, cut(scenes, first, end))
         for slot in _slots(request)
         for first, end in _parts(slot, scenes, look, sizes)
     )
+
+
+def following(frame: int, frame_rate: int) -> int:
+    """The number of the chunk that begins with this frame."""
+    return frame // (SLOT_S * frame_rate // PARTS[-1]) + 1
 
 
 def cut(scenes: Sequence[Scene], first: int, end: int) -> tuple[Scene, ...]:

@@ -143,6 +143,37 @@ def share_of_token(key: bytes, token: str) -> tuple[str, str] | None:
     return (session_id, claimed) if proven else None
 
 
+# --- compositions
+
+
+def known_composition_id(text: str) -> str:
+    """An id of the form that `core/composition.py` gives; `Invalid` otherwise."""
+    if _COMPOSITION_ID.fullmatch(text):
+        return text
+    expected = "comp- and 32 of 0-9 a-f"
+    raise Invalid(
+        "invalid_composition_id", "compositionId is not a composition's id", "compositionId", expected
+    )
+
+
+def stream_token(key: bytes, session_id: str, composition_id: str, until: int) -> str:
+    """What opens the files of a composition's stream, to players that can send no header: until when, and a
+    keyed hash that proves that we said so."""
+    return f"{until}.{_keyed(key, _STREAM, session_id, composition_id, str(until))}"
+
+
+def stream_opens(key: bytes, token: str, session_id: str, composition_id: str, now: int) -> bool:
+    """Whether a token is of this composition, and not over. No ledger is asked."""
+    told, _, given = token.partition(".")
+    if not (told.isascii() and told.isdecimal() and len(told) < 16 and now < int(told)):
+        return False
+    return _same(given, _keyed(key, _STREAM, session_id, composition_id, told))
+
+
+_STREAM = "stream"
+_COMPOSITION_ID = re.compile(r"comp-[0-9a-f]{32}")
+
+
 def _where(session_id: str) -> str:
     return urlsafe_b64encode(session_id.encode()).decode().rstrip("=")
 

@@ -12,7 +12,9 @@ from functools import cached_property
 
 from chalicelib.core import events as e
 from chalicelib.core.asking import request_of
-from chalicelib.core.composition import Request
+from chalicelib.core.composition import Request, target
+from chalicelib.core.cutting import following
+from chalicelib.core.ids import generation
 from chalicelib.core.price import cost
 
 PHASES = ("requested", "rendering", "finishing", "ready", "failed", "cancelled")
@@ -62,6 +64,12 @@ class Composition:
             return "finishing"
         return "rendering" if self.planned or self.done else "requested"
 
+    def folder(self, session_id: str) -> str:
+        """What the last run's objects lie below. What was cancelled is deleted, perhaps late, and so what was
+        asked for afterwards lies elsewhere."""
+        gone = {fact.run for fact in self.facts if isinstance(fact, e.CompositionCancelled)} - {self.run}
+        return generation(target(session_id, self.composition_id), len(gone))
+
     @property
     def planned(self) -> e.CompositionPlanned | None:
         """How much the run is to render."""
@@ -81,6 +89,16 @@ class Composition:
     def done(self) -> dict[int, e.ChunkRendered]:
         """The run's chunks that are rendered, by number."""
         return {fact.number: fact for fact in reversed(self._of_run(e.ChunkRendered))}
+
+    @property
+    def playable(self) -> list[e.ChunkRendered]:
+        """The chunks that follow each other from the first on."""
+        found: list[e.ChunkRendered] = []
+        frame = 0
+        while self.requested and (fact := self.done.get(following(frame, self._frame_rate))):
+            found.append(fact)
+            frame += fact.frames
+        return found
 
     @property
     def kept(self) -> dict[str, e.ChunkRendered]:

@@ -150,7 +150,7 @@ def _sliced(
     slice_ms = max(1, SOUND_BUDGET // len(tracks)) * MINUTE_MS
     spans = [Span(at, min(at + slice_ms, whole_ms)) for at in range(0, whole_ms, slice_ms)]
     slices = [
-        _step(session, "sound", _cut(tracks, span), [Output(PART, "part", "mix.part")], span)
+        _step(session, "sound", near(tracks, span), [Output(PART, "part", "mix.part")], span)
         for span in spans
     ]
     yield from slices
@@ -162,7 +162,7 @@ def _sliced(
         yield targeted(replace(joined, parts=parts))
 
 
-def _cut(tracks: Iterable[Track], span: Span) -> tuple[Track, ...]:
+def near(tracks: Iterable[Track], span: Span) -> tuple[Track, ...]:
     """What is heard in a slice, or shortly before and after: an encoder has to get going."""
     first, last = span.start - MARGIN_MS, span.end + MARGIN_MS
     near = (

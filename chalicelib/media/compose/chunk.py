@@ -5,12 +5,11 @@ whose packets end the child, or of which no picture decodes, is shown as a card,
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from mmap import mmap
 
-from chalicelib.core.chunks import Chunk, Picture, Rendered
+from chalicelib.core.chunks import INIT, Chunk, Picture, Rendered
 from chalicelib.core.scan import BadSegment
-from chalicelib.core.scenes import Card, Tile, Video
+from chalicelib.core.scenes import Card, Tile
 from chalicelib.media.compose.boxes import Sample, fragment, init
 from chalicelib.media.compose.encoding import Encoded, media_of
 from chalicelib.media.compose.feeds import Due, feeds_of, indexes_of, packets_of
@@ -18,7 +17,6 @@ from chalicelib.media.compose.painting import END, NOBODY, TRIED, Label, Mark, P
 from chalicelib.media.contained import Contained, Died
 from chalicelib.media.store import Store
 
-INIT = "init.mp4"  # the name below the target of what all chunks' fragments begin with
 CONTENT_TYPE = "video/mp4"
 
 # What the child may take beyond its parent: decoders of 25 pictures, and what an encoder looks ahead.
@@ -38,7 +36,7 @@ def render_chunk(chunk: Chunk, store: Store) -> Rendered:
     slates: dict[str, str] = {}
     while True:
         try:
-            frames = _Rendering(_without(chunk, slates), store).frames()
+            frames = _Rendering(chunk.without(slates), store).frames()
             break
         except BadSegment as bad:
             slates[bad.source] = str(bad)
@@ -58,21 +56,6 @@ def _fragment(chunk: Chunk, frames: Sequence[Encoded]) -> bytes:
         Sample(len(one.data), one.key, media.delay + one.number - place) for place, one in enumerate(frames)
     ]
     return fragment(media, chunk.number, chunk.first_frame * media.step, samples, [f.data for f in frames])
-
-
-def _without(chunk: Chunk, slates: dict[str, str]) -> Chunk:
-    """The chunk with cards where slates would be."""
-    scenes = tuple(
-        replace(scene, tiles=tuple(_shown(tile, slates) for tile in scene.tiles)) for scene in chunk.scenes
-    )
-    return replace(chunk, scenes=scenes)
-
-
-def _shown(tile: Tile, slates: dict[str, str]) -> Tile:
-    shows = tile.shows
-    if isinstance(shows, Video) and shows.piece.source in slates:
-        return replace(tile, shows=Card(shows.participant_id, shows.name))
-    return tile
 
 
 class _Rendering:

@@ -7,18 +7,16 @@ the packets of the mix. The same input gives the same bytes.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import batched, islice
-from math import ceil
 
-from chalicelib.core.chunks import Picture, Rendered
+from chalicelib.core.chunks import File, Whole
+from chalicelib.core.playlist import MASTER, SOUND, VIDEO, Segment, master_playlist, playlist, video_playlist
 from chalicelib.media.compose.boxes import Laid, Media, Sample, fragment, init, whole_head
-from chalicelib.media.compose.chunk import INIT
 from chalicelib.media.compose.encoding import codec_of, media_of
 from chalicelib.media.compose.fragments import read_fragment
 from chalicelib.media.compose.sound import Sound
 from chalicelib.media.store import Store, Writing
 
 # The files' names below the target.
-MASTER, VIDEO, SOUND = "master.m3u8", "video.m3u8", "sound.m3u8"
 SOUND_FILE, WHOLE = "sound.mp4", "composition.mp4"
 
 TYPES = {"m3u8": "application/vnd.apple.mpegurl", "mp4": "video/mp4"}
@@ -27,31 +25,6 @@ _SOUND_CODEC = "mp4a.40.2"
 _SOUND_SEGMENT_S = 6
 # Pictures and sound of so long lie together in the MP4.
 _TOGETHER_S = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """All of a composition: what was rendered of it, in order, below `target`.
-
-    `mix` is the key of the session's mix as MP4, None where nobody spoke. The composition is of [start, end)
-    in milliseconds since session zero.
-    """
-
-    target: str
-    picture: Picture
-    chunks: tuple[Rendered, ...]
-    mix: str | None
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that was made: `name` below the target."""
-
-    name: str
-    content_type: str
-    bytes: int
 
 
 def finish(whole: Whole, formats: Iterable[str], store: Store) -> list[File]:
@@ -81,82 +54,24 @@ def _small(store: Store, name: str, text: str) -> File:
     return _written(store, name, content_type, lambda file: file.front(text.encode()))
 
 
-# --- HLS (RFC 8216) -------------------------------------------------------------------------------
-
-
-def video_playlist(picture: Picture, chunks: Sequence[Rendered], *, ended: bool = True) -> str:
-    """The chunks that follow each other from the first on. Not `ended`, others will come."""
-    segments = [_Segment(chunk.frames / picture.frame_rate, chunk.name) for chunk in chunks]
-    return _playlist(segments, f'URI="{INIT}"', ended)
-
-
-def master_playlist(picture: Picture, chunks: Sequence[Rendered], *, sound: bool) -> str:
-    """What there is to play: the pictures, with the sound beside them if there is any."""
-    rates = [8 * chunk.bytes * picture.frame_rate / chunk.frames for chunk in chunks]
-    length_s = sum(chunk.frames for chunk in chunks) / picture.frame_rate
-    average = 8 * sum(chunk.bytes for chunk in chunks) / length_s
-    extra = _SOUND_RATE if sound else 0
-    codecs = ",".join([codec_of(media_of(picture)), *([_SOUND_CODEC] if sound else [])])
-    told = (
-        f"BANDWIDTH={ceil(max(rates)) + extra},AVERAGE-BANDWIDTH={ceil(average) + extra},"
-        f'CODECS="{codecs}",RESOLUTION={picture.width}x{picture.height},'
-        f"FRAME-RATE={picture.frame_rate}.000"
-    )
-    heard = (
-        f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="sound",DEFAULT=YES,AUTOSELECT=YES,URI="{SOUND}"\n'
-    )
-    return (
-        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
-        f"{heard if sound else ''}"
-        f"#EXT-X-STREAM-INF:{told}{',AUDIO="sound"' if sound else ''}\n{VIDEO}\n"
-    )
-
-
-_SOUND_RATE = 160_000  # the mix's bits a second, and what lies around them
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """A segment of a playlist; of one file for all its bytes, as (size, place)."""
-
-    lasts_s: float
-    name: str
-    part: tuple[int, int] | None = None
-
-
-def _playlist(segments: Sequence[_Segment], begins: str, ended: bool) -> str:
-    longest = max((segment.lasts_s for segment in segments), default=1)
-    lines = [
-        "#EXTM3U",
-        "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{ceil(longest)}",
-        "#EXT-X-MEDIA-SEQUENCE:1",
-        f"#EXT-X-PLAYLIST-TYPE:{'VOD' if ended else 'EVENT'}",
-        "#EXT-X-INDEPENDENT-SEGMENTS",
-        f"#EXT-X-MAP:{begins}",
-    ]
-    for segment in segments:
-        lines.append(f"#EXTINF:{segment.lasts_s:.6f},")
-        if segment.part is not None:
-            lines.append(f"#EXT-X-BYTERANGE:{segment.part[0]}@{segment.part[1]}")
-        lines.append(segment.name)
-    return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if ended else []), ""])
+# --- HLS ------------------------------------------------------------------------------------------
 
 
 def _hls(whole: Whole, sound: Sound | None, store: Store) -> Iterator[File]:
     if sound is not None:
-        segments: list[_Segment] = []
+        segments: list[Segment] = []
         begin = init(sound.media)
         yield _written(
             store, SOUND_FILE, _SOUND_TYPE, lambda file: _in_fragments(sound, begin, segments, file)
         )
         told = f'URI="{SOUND_FILE}",BYTERANGE="{len(begin)}@0"'
-        yield _small(store, SOUND, _playlist(segments, told, ended=True))
+        yield _small(store, SOUND, playlist(segments, told, ended=True))
     yield _small(store, VIDEO, video_playlist(whole.picture, whole.chunks))
-    yield _small(store, MASTER, master_playlist(whole.picture, whole.chunks, sound=sound is not None))
+    codecs = [codec_of(media_of(whole.picture)), *([_SOUND_CODEC] if sound else [])]
+    yield _small(store, MASTER, master_playlist(whole.picture, whole.chunks, codecs, sound=sound is not None))
 
 
-def _in_fragments(sound: Sound, begin: bytes, segments: list[_Segment], file: Writing) -> None:
+def _in_fragments(sound: Sound, begin: bytes, segments: list[Segment], file: Writing) -> None:
     """The sound in fragments, and what they are. Packets that end before the range are left out: no player
     has to cut anything, and the first that is heard says itself when it is."""
     step, scale = sound.media.step, sound.media.scale
@@ -167,7 +82,7 @@ def _in_fragments(sound: Sound, begin: bytes, segments: list[_Segment], file: Wr
         samples, data = zip(*some, strict=True)
         body = fragment(sound.media, number, at, samples, data)
         file.body(body)
-        segments.append(_Segment(len(some) * step / scale, SOUND_FILE, (len(body), place)))
+        segments.append(Segment(len(some) * step / scale, SOUND_FILE, (len(body), place)))
         at, place = at + len(some) * step, place + len(body)
     file.front(begin)
 

@@ -12,12 +12,12 @@ import av
 import numpy as np
 from av.container import InputContainer
 
-from chalicelib.core.chunks import Chunk, Picture, Rendered, chunk_of
+from chalicelib.core.chunks import INIT, Chunk, Picture, Rendered, chunk_of
 from chalicelib.core.ids import Kind
 from chalicelib.core.layout import layout
 from chalicelib.core.scenes import Scene, Tile, Video
 from chalicelib.core.step import Piece
-from chalicelib.media.compose.chunk import INIT, render_chunk
+from chalicelib.media.compose.chunk import render_chunk
 from tests.media.engine import Engine
 from tests.media.meeting import ZERO_AT, Meeting, meeting
 from tests.media.shelf import Shelf, Store

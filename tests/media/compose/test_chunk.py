@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from av.container import InputContainer
 
-from chalicelib.core.chunks import Chunk
+from chalicelib.core.chunks import INIT, Chunk
 from chalicelib.core.ids import Kind
 from chalicelib.core.scenes import Card, Scene, Tile, Video
-from chalicelib.media.compose.chunk import INIT, beginning, render_chunk
+from chalicelib.media.compose.chunk import beginning, render_chunk
 from chalicelib.media.index import index_of
 from tests.media.compose.stage import TARGET, Room, cut, flashes, rendered, room, shots, stream
 from tests.media.markers import compare
