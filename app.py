@@ -12,16 +12,17 @@ from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Request, SQSEve
 
 from chalicelib import wiring
 from chalicelib.core.trigger import appeared
+from chalicelib.flows import composing
 from chalicelib.flows.ingest import ingest as ingest_object
 from chalicelib.flows.reconcile import reconcile as reconcile_all
 from chalicelib.flows.render import render as render_order
 from chalicelib.flows.settle import settle as settle_subjects
 from chalicelib.flows.sweep import sweep as sweep_buckets
-from chalicelib.routes import authorizer, openapi, pages, recordings, sessions, shares, webhooks
+from chalicelib.routes import authorizer, compositions, openapi, pages, recordings, sessions, shares, webhooks
 from chalicelib.routes.batch import all_of, each
 
 app = Chalice(app_name="tracklane", configure_logs=False)
-for blueprint in (authorizer, openapi, pages, recordings, sessions, shares, webhooks):
+for blueprint in (authorizer, compositions, openapi, pages, recordings, sessions, shares, webhooks):
     app.register_blueprint(blueprint.bp)
 
 SPARE_MS = 60_000  # what a run on schedule leaves unused, so that a piece of work begun can be ended
@@ -30,6 +31,8 @@ log = logging.getLogger("tracklane")
 
 class LambdaContext(Protocol):
     """What Lambda gives beside the event; Chalice types it as a mapping, which it is not."""
+
+    memory_limit_in_mb: int | str  # text, whatever the name says
 
     def get_remaining_time_in_millis(self) -> int:
         """Until the function is ended."""
@@ -84,3 +87,21 @@ def sweep(event: CloudWatchEvent) -> None:
     left = cast("LambdaContext", event.context).get_remaining_time_in_millis
     done = sweep_buckets(wiring.world(), lambda: left() > SPARE_MS)
     log.info("queued %(deliveries)s deliveries, deleted %(outputs)s orphans", done)
+
+
+@app.lambda_function(name="compose_plan")
+def compose_plan(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """The first task of a composition's run: what is to be done."""
+    return composing.plan(wiring.world(), event, int(context.memory_limit_in_mb))
+
+
+@app.lambda_function(name="compose")
+def compose(event: dict[str, Any], context: LambdaContext) -> None:
+    """All other tasks of a composition's run, which carry the media layer."""
+    composing.perform(wiring.world(), event, int(context.memory_limit_in_mb))
+
+
+@app.on_cw_event({"source": ["aws.states"]}, name="compose_end")
+def compose_end(event: CloudWatchEvent) -> None:
+    """A composition's run failed or was stopped. The template says whose runs these are."""
+    composing.ended(wiring.world(), event.detail)

@@ -23,6 +23,8 @@ class Config:
     videosdk_secret: str
     app_token_secret: str
     webhook_tag_secret: str
+    compositions: str
+    composition_concurrency: int
     videosdk_api: str
     public_url: str
     token_audience: str
@@ -81,6 +83,7 @@ PRODUCT_NAMES = frozenset(
 READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "GRACE_MINUTES": (_number, "a whole number"),
     "URL_SECONDS": (_number, "a whole number"),
+    "COMPOSITION_CONCURRENCY": (_number, "a whole number"),
     "PRODUCTS": (_products, f"some of {', '.join(sorted(PRODUCT_NAMES))}, with commas between"),
     "MIX_LUFS": (_lufs, "a loudness from -40 to -5, or off"),
 }
@@ -97,6 +100,7 @@ REQUIRED = (
     "VIDEOSDK_SECRET",
     "APP_TOKEN_SECRET",
     "WEBHOOK_TAG_SECRET",
+    "COMPOSITIONS",
 )
 DEFAULTS = {
     "VIDEOSDK_API": "https://api.videosdk.live",
@@ -107,4 +111,5 @@ DEFAULTS = {
     "LOG_LEVEL": "INFO",
     "PRODUCTS": "track,av,stem,mix,peaks,poster,sprite",
     "MIX_LUFS": "-16",
+    "COMPOSITION_CONCURRENCY": "200",
 }

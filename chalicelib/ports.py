@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from chalicelib.core.chunks import Chunk, File, Rendered, Whole
 from chalicelib.core.events import Event, RecordingRequested
 from chalicelib.core.heads import RecordingHead, SessionHead
 from chalicelib.core.scan import Repaired
@@ -19,6 +20,11 @@ def recording_subject(recording_id: str) -> str:
 def session_subject(session_id: str) -> str:
     """The ledger's name of a session's own facts."""
     return f"session#{session_id}"
+
+
+def composition_subject(composition_id: str) -> str:
+    """The ledger's name of a composition's facts."""
+    return f"composition#{composition_id}"
 
 
 class Ledger(Protocol):
@@ -378,6 +384,14 @@ class Media(Protocol):
         """Who makes a plan's steps, by the name that `Step.maker` has."""
         ...
 
+    def render_chunk(self, chunk: Chunk, store: Store) -> Rendered:
+        """Write a chunk of a composition. What can not be decoded is a slate."""
+        ...
+
+    def finish(self, whole: Whole, formats: Iterable[str], store: Store) -> list[File]:
+        """Join a composition's chunks and its sound, in each of the formats."""
+        ...
+
 
 class Bell(Protocol):
     """Tells other systems, at least once."""
@@ -408,6 +422,21 @@ class Queue(Protocol):
 
     def bury(self, body: str, said: dict[str, str]) -> None:
         """Put a message among the dead letters, with what is said of it."""
+        ...
+
+
+class Composer(Protocol):
+    """The machine that renders compositions; one run at a time has a name.
+
+    Both methods raise `Unavailable` when it can not be told whether it was done.
+    """
+
+    def start(self, name: str, told: dict[str, Any]) -> None:
+        """Begin a run and tell it this; nothing happens where one of this name ever began."""
+        ...
+
+    def stop(self, name: str) -> None:
+        """Begin no more of its tasks; nothing happens where it is over, or never was."""
         ...
 
 
@@ -463,6 +492,7 @@ class Settings:
     products: tuple[str, ...]
     mix_lufs: float | None
     url_ms: int
+    chunks_at_once: int
 
 
 class World(Protocol):
@@ -490,6 +520,8 @@ class World(Protocol):
     def work(self) -> Work: ...
     @property
     def leases(self) -> Leases: ...
+    @property
+    def composer(self) -> Composer: ...
     @property
     def tag_key(self) -> bytes:
         """What webhook addresses are hashed with."""

@@ -20,6 +20,7 @@ from chalicelib.core.step import Made, Step
 from chalicelib.ports import (
     Bell,
     Catalog,
+    Composer,
     Inbox,
     Leases,
     Ledger,
@@ -61,6 +62,7 @@ class AwsWorld:
             products=self.config.products,
             mix_lufs=self.config.mix_lufs,
             url_ms=self.config.url_seconds * 1000,
+            chunks_at_once=self.config.composition_concurrency,
         )
 
     @cached_property
@@ -142,6 +144,13 @@ class AwsWorld:
 
         return DynamoLeases(self._dynamodb, self.config.table)
 
+    @cached_property
+    def composer(self) -> Composer:
+        """Step Functions."""
+        from chalicelib.adapters.stepfunctions import StepFunctionsComposer
+
+        return StepFunctionsComposer(_client("stepfunctions"), self.config.compositions)
+
     def queue(self, url: str) -> Queue:
         """SQS: a queue that a function is fed from."""
         from chalicelib.adapters.sqs import SqsQueue
@@ -196,6 +205,16 @@ class _OwnMedia:
     @property
     def makers(self) -> dict[str, Maker]:
         return {name: partial(_made, *where) for name, where in MAKERS.items()}
+
+    def render_chunk(self, chunk: Any, store: Any) -> Any:
+        from chalicelib.media.compose.chunk import render_chunk
+
+        return render_chunk(chunk, store)
+
+    def finish(self, whole: Any, formats: Any, store: Any) -> Any:
+        from chalicelib.media.compose.finish import finish
+
+        return finish(whole, formats, store)
 
 
 # Where the makers of a plan's steps are: each costs the start of its libraries only where it is wanted.

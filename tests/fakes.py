@@ -17,9 +17,11 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib.core import ids
+from chalicelib.core.chunks import INIT, WHOLE, Chunk, File, Rendered, Whole
 from chalicelib.core.errors import Invalid, NotFound, Unavailable, Untrusted
 from chalicelib.core.events import CONCLUSIONS, Event, from_record, to_record
 from chalicelib.core.heads import RecordingHead, SessionHead, recording_head
+from chalicelib.core.playlist import CONTENT_TYPE, MASTER
 from chalicelib.core.recording import Recording
 from chalicelib.core.scan import BadSegment, NotRecording, Repaired, Scan
 from chalicelib.core.step import Made, Output, Step
@@ -669,6 +671,34 @@ class ScriptedMedia:
             told.update(b"".join(store.read(part)))
         return [_digested(step, output, told.hexdigest(), store) for output in step.outputs]
 
+    def render_chunk(self, chunk: Chunk, store: Store) -> Rendered:
+        """A line of what it shows. The first one writes the beginning as well."""
+        if chunk.number == 1:
+            store.write(INIT, "video/mp4").front(b"init")
+        slates = tuple((source, "it is blind") for source in chunk.sources if self._is_blind(source, store))
+        told = json.dumps([chunk.first_frame, chunk.end_frame, chunk.without(dict(slates)).sources])
+        store.write(chunk.name, "video/mp4").front(told.encode())
+        return Rendered(chunk.name, len(told), chunk.frames, slates)
+
+    def _is_blind(self, source: str, store: Store) -> bool:
+        return b'"blind"' in b"".join(store.read(source))
+
+    def finish(self, whole: Whole, formats: Iterable[str], store: Store) -> list[File]:
+        """All chunks behind each other, and a playlist of their names."""
+        made = []
+        for form in formats:
+            name, content_type = _FINISHED[form]
+            keys = [f"{whole.target}/{chunk.name}" for chunk in whole.chunks]
+            sound = b"".join(store.read(whole.mix)) if whole.mix else b""
+            body = b"\n".join([*(b"".join(store.read(key)) for key in keys), sound])
+            writing = store.write(name, content_type)
+            writing.front(body if form == "mp4" else "\n".join(keys).encode())
+            made.append(File(name, content_type, writing.size))
+        return made
+
+
+_FINISHED = {"mp4": (WHOLE, "video/mp4"), "hls": (MASTER, CONTENT_TYPE)}
+
 
 def _digested(step: Step, output: Output, told: str, store: Store) -> Made:
     content_type = "image/jpeg" if output.form == "jpg" else f"application/{output.form}"
@@ -727,6 +757,27 @@ class MemoryWork:
             self.steps.append(json.loads(json.dumps(message)))
 
 
+@dataclass
+class MemoryComposer:
+    """Answers to the port `Composer`: `begun` are all runs by name; those in `running` are not over."""
+
+    tape: Tape
+    begun: dict[str, dict[str, Any]] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+
+    def start(self, name: str, told: dict[str, Any]) -> None:
+        """Once for each name."""
+        self.tape.does("composer.start", name)
+        if name not in self.begun:
+            self.begun[name] = json.loads(json.dumps(told))
+            self.running.add(name)
+
+    def stop(self, name: str) -> None:
+        """If it runs."""
+        self.tape.does("composer.stop", name)
+        self.running.discard(name)
+
+
 class MemoryWorld:
     """Answers to the port `World`. The clock stands until `pass_time`; randomness counts up. `products` are
     made of every session."""
@@ -741,6 +792,7 @@ class MemoryWorld:
             grace_ms=900_000,
             products=products,
             mix_lufs=-16.0,
+            chunks_at_once=100,
         )
         self.ledger = MemoryLedger(self.tape)
         self.catalog = MemoryCatalog(self.ledger)
@@ -752,6 +804,7 @@ class MemoryWorld:
         self.media = ScriptedMedia()
         self.bell = MemoryBell(self.tape)
         self.work = MemoryWork(self.tape, self.settings.recordings_bucket)
+        self.composer = MemoryComposer(self.tape)
         self.tag_key = b"a key that only this world has"
         self._drawn = 0
 

@@ -225,6 +225,7 @@ _FIELDS = {
     "formats": _Field(FORMATS, _in_order(FORMATS), f"a list of {' and '.join(FORMATS)}, or of one"),
     "quality": _Field("medium", _one_of(*QUALITIES), ", ".join(QUALITIES)),
 }
+FIELDS = frozenset(_FIELDS)
 _TIME = "milliseconds since session zero, a whole number up to a day"
 _RANGE = {
     "start": _Field(0, _whole(0, DAY_MS), _TIME),

@@ -80,11 +80,9 @@ class Chunk:
 
     def without(self, sources: Container[str]) -> "Chunk":
         """The same with cards for what these repaired files would show."""
-        scenes = tuple(
-            replace(scene, tiles=tuple(_without(tile, sources) for tile in scene.tiles))
-            for scene in self.scenes
-        )
-        return replace(self, scenes=scenes)
+        tiles = [tuple(_without(tile, sources) for tile in scene.tiles) for scene in self.scenes]
+        scenes = (replace(scene, tiles=left) for scene, left in zip(self.scenes, tiles, strict=True))
+        return replace(self, scenes=tuple(scenes))
 
 
 def _without(tile: Tile, sources: Container[str]) -> Tile:
@@ -94,7 +92,8 @@ def _without(tile: Tile, sources: Container[str]) -> Tile:
     return tile
 
 
-INIT = "init.mp4"  # the name below the target of what all chunks' fragments begin with
+# Names below the target: what all chunks' fragments begin with, the sound of the stream, and all in one file.
+INIT, SOUND_FILE, WHOLE = "init.mp4", "sound.mp4", "composition.mp4"
 # Another way to render gives other names: files are never written over.
 RECIPE = "1"
 

@@ -542,7 +542,7 @@ class ChunkRendered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompositionBilled(Event):
-    """A function that rendered no chunk worked so long for it: `task` is plan, sound or finish."""
+    """A function that rendered no chunk worked so long: `task` is plan, finish, or a file of the sound."""
 
     SAME_IF = ("run", "task", "billed_ms", "memory_mb")
 

@@ -150,10 +150,8 @@ def known_composition_id(text: str) -> str:
     """An id of the form that `core/composition.py` gives; `Invalid` otherwise."""
     if _COMPOSITION_ID.fullmatch(text):
         return text
-    expected = "comp- and 32 of 0-9 a-f"
-    raise Invalid(
-        "invalid_composition_id", "compositionId is not a composition's id", "compositionId", expected
-    )
+    fault, expected = "compositionId is not a composition's id", "comp- and 32 of 0-9 a-f"
+    raise Invalid("invalid_composition_id", fault, "compositionId", expected)
 
 
 def stream_token(key: bytes, session_id: str, composition_id: str, until: int) -> str:

@@ -39,9 +39,8 @@ def head_of(line: bytes) -> Head:
     """The head that `spelled` wrote."""
     told = json.loads(line)
     join = None if told["join"] is None else step_of(told["join"])
-    return Head(
-        **{**told, "picture": Picture(**told["picture"]), "formats": (*told["formats"],), "join": join}
-    )
+    picture, formats = Picture(**told["picture"]), tuple(told["formats"])
+    return Head(**{**told, "picture": picture, "formats": formats, "join": join})
 
 
 def spelled(head: Head, slices: tuple[Step, ...], chunks: tuple[Chunk, ...]) -> bytes:
@@ -59,8 +58,12 @@ class Sheet:
     @property
     def head(self) -> Head:
         """Its first line."""
-        start, end = self._places()[0]
-        return head_of(self.body[start:end])
+        return head_of(self.body[slice(*self.begins)])
+
+    @property
+    def begins(self) -> Place:
+        """Where its head is."""
+        return self._places()[0]
 
     @property
     def slices(self) -> list[Place]:
@@ -74,7 +77,7 @@ class Sheet:
 
     def lines(self, places: list[Place]) -> Iterator[Any]:
         """What is said there."""
-        return (json.loads(self.body[start:end]) for start, end in places)
+        return (json.loads(self.body[slice(*place)]) for place in places)
 
     def _places(self) -> list[Place]:
         lengths = (len(line) + 1 for line in self.body.splitlines())

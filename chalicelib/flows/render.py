@@ -12,7 +12,7 @@ from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.core.order import Order, artifact, order_of
 from chalicelib.core.scan import BadSegment, NotRecording
 from chalicelib.core.step import Step
-from chalicelib.flows.work import Hold, Job, once
+from chalicelib.flows.work import Hold, Job, Unleased, once
 from chalicelib.ports import Shelf, World, Writing, recording_subject, session_subject
 
 log = logging.getLogger("tracklane")
@@ -97,7 +97,7 @@ class Below:
     """
 
     shelf: Shelf
-    hold: Hold
+    hold: Hold | Unleased
     taken: int = 0
     _begun: list["_Kept"] = field(default_factory=list)
 
@@ -133,7 +133,7 @@ class _Kept:
     """A writing that keeps its lease, and is abandoned only while it is not ended."""
 
     writing: Writing
-    hold: Hold
+    hold: Hold | Unleased
     ended: bool = False
 
     @property

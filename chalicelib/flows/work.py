@@ -52,6 +52,20 @@ class Hold:
             self.lease = self.world.leases.keep(self.lease, now)
 
 
+@dataclass(frozen=True, slots=True)
+class Unleased:
+    """Instead of a `Hold`, where somebody else sees to it that nobody works on the same."""
+
+    target: str
+
+    def kept(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same bytes."""
+        yield from chunks
+
+    def renew(self) -> None:
+        """Nothing runs out."""
+
+
 def once(world: World, job: Job, do: Callable[[Hold], Event | Sequence[Event]]) -> None:
     """Do it and write down what came of it, one fact or several at once, unless that is done already.
 

@@ -53,13 +53,14 @@ HEADERS = {
 
 
 def answers(status: int) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
-    """A view that returns JSON under this status, and whose errors become their own."""
+    """A view that returns JSON under this status, or a whole response, and whose errors become their own."""
 
     def wrapped(view: Callable[..., Any]) -> Callable[..., Response]:
         @functools.wraps(view)
         def door(*args: Any, **kwargs: Any) -> Response:
             try:
-                return _json(view(*args, **kwargs), status)
+                told = view(*args, **kwargs)
+                return told if isinstance(told, Response) else _json(told, status)
             except TracklaneError as error:
                 return _refusal(error)
             except Exception:

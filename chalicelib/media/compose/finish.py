@@ -8,16 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import batched, islice
 
-from chalicelib.core.chunks import File, Whole
+from chalicelib.core.chunks import SOUND_FILE, WHOLE, File, Whole
 from chalicelib.core.playlist import MASTER, SOUND, VIDEO, Segment, master_playlist, playlist, video_playlist
 from chalicelib.media.compose.boxes import Laid, Media, Sample, fragment, init, whole_head
 from chalicelib.media.compose.encoding import codec_of, media_of
 from chalicelib.media.compose.fragments import read_fragment
 from chalicelib.media.compose.sound import Sound
 from chalicelib.media.store import Store, Writing
-
-# The files' names below the target.
-SOUND_FILE, WHOLE = "sound.mp4", "composition.mp4"
 
 TYPES = {"m3u8": "application/vnd.apple.mpegurl", "mp4": "video/mp4"}
 _SOUND_TYPE = "audio/mp4"

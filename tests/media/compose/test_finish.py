@@ -8,11 +8,11 @@ import av
 import pytest
 from av.container import InputContainer
 
-from chalicelib.core.chunks import Chunk, Rendered, Whole
+from chalicelib.core.chunks import SOUND_FILE, WHOLE, Chunk, Rendered, Whole
 from chalicelib.core.ids import Kind
 from chalicelib.core.playlist import MASTER, SOUND, VIDEO, video_playlist
 from chalicelib.media.compose.boxes import boxes
-from chalicelib.media.compose.finish import SOUND_FILE, WHOLE, finish
+from chalicelib.media.compose.finish import finish
 from tests.media.compose.stage import TARGET, Room, cut, flashes, rendered, room, shots, stream
 from tests.media.markers import compare, ffmpeg_heard, ffmpeg_seen, heard
 from tests.media.meeting import hertz

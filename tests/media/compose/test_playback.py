@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from chalicelib.core.chunks import INIT, Whole
-from chalicelib.media.compose.finish import SOUND_FILE, WHOLE, finish
+from chalicelib.core.chunks import INIT, SOUND_FILE, WHOLE, Whole
+from chalicelib.media.compose.finish import finish
 from tests.browser import Door, serving
 from tests.media.compose.stage import TARGET, Room, cut, rendered, room
 from tests.media.shelf import Store
