@@ -64,7 +64,7 @@ def main() -> None:
 def environment(videosdk: str) -> dict[str, str]:
     """The settings that a function would have."""
     queues = ("INGEST_QUEUE_URL", "RENDER_QUEUE_URL", "DEAD_LETTER_QUEUE_URL")
-    secrets = ("VIDEOSDK_SECRET", "APP_TOKEN_SECRET", "WEBHOOK_TAG_SECRET")
+    secrets = ("VIDEOSDK_SECRET", "APP_TOKEN_SECRET", "WEBHOOK_TAG_SECRET", "COMPOSITIONS")
     told = dict.fromkeys(("RECORDINGS_BUCKET", "OUTPUT_BUCKET", *queues, *secrets), "bench")
     return told | {
         "TABLE": neighbours.TABLE,

@@ -585,6 +585,10 @@ class CompositionCancelled(Event):
 
 
 ACTS = (RecordingRequested, StopRequested)
+OF_COMPOSITIONS = (
+    CompositionRequested, CompositionPlanned, ChunkRendered, CompositionBilled,
+    CompositionFinished, CompositionFailed, CompositionCancelled,
+)  # fmt: skip
 CONCLUSIONS = (VerdictReached, ManifestMade, SessionShared, ShareRevoked)  # nothing follows from these
 _TYPES = {
     told.__name__: told
@@ -598,8 +602,7 @@ _TYPES = {
         SegmentOverdue, EndOverdue,
         SessionStarted, SessionEnded, ParticipantJoined, ParticipantLeft, ParticipantListed, FinishRequested,
         SessionShared, ShareRevoked, VerdictReached, ArtifactMade, ProductFailed, ManifestMade,
-        CompositionRequested, CompositionPlanned, ChunkRendered, CompositionBilled,
-        CompositionFinished, CompositionFailed, CompositionCancelled,
+        *OF_COMPOSITIONS,
     )
 }  # fmt: skip
 

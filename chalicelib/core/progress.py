@@ -94,10 +94,11 @@ class Composition:
     def playable(self) -> list[e.ChunkRendered]:
         """The chunks that follow each other from the first on."""
         found: list[e.ChunkRendered] = []
-        frame = 0
-        while self.requested and (fact := self.done.get(following(frame, self._frame_rate))):
-            found.append(fact)
-            frame += fact.frames
+        frame = number = 0
+        # Only the last one may be so short that its number would come again.
+        while self.done and (after := following(frame, self._frame_rate)) > number and after in self.done:
+            found.append(self.done[after])
+            frame, number = frame + found[-1].frames, after
         return found
 
     @property

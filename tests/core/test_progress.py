@@ -33,10 +33,11 @@ def rendered(number: int, run: int = 1, at: int = 11_000, **said: Any) -> e.Chun
     told: dict[str, Any] = {
         "key": f"{TARGET}/chunk-{number}",
         "bytes": 5,
+        "frames": 100,
         "billed_ms": 2_000,
         "memory_mb": 1_769,
     }
-    return e.ChunkRendered(at=at, run=run, number=number, frames=100, **{**told, **said})
+    return e.ChunkRendered(at=at, run=run, number=number, **{**told, **said})
 
 
 def finished(run: int = 1) -> e.CompositionFinished:
@@ -155,3 +156,38 @@ def test_all_runs_cost() -> None:
     twice = Composition.of("comp-0f", [requested(), rendered(1), cancelled(), requested(2), rendered(1, 2)])
 
     assert twice.dollars > once.dollars > 0
+
+
+@pytest.mark.parametrize(
+    ("facts", "numbers"),
+    [
+        ([], []),
+        ([rendered(2)], []),
+        ([rendered(1)], [1]),
+        ([rendered(1), rendered(2), rendered(4)], [1, 2]),
+        ([rendered(1, frames=150), rendered(2, frames=150), rendered(4, frames=300)], [1, 2, 4]),
+        ([rendered(1, frames=300), rendered(4, frames=7)], [1, 4]),
+    ],
+    ids=["nothing", "not the first", "the first", "a gap", "chunks of all lengths", "a short last one"],
+)
+def test_what_can_be_played_are_the_chunks_that_follow_each_other_from_the_first_on(
+    facts: list[e.Event], numbers: list[int]
+) -> None:
+    composition = Composition.of("comp-0f", [requested(), *facts])
+
+    assert [fact.number for fact in composition.playable] == numbers
+
+
+@pytest.mark.parametrize(
+    ("facts", "folder"),
+    [
+        ([requested()], TARGET),
+        ([requested(), cancelled()], TARGET),
+        ([requested(), failed(), requested(2)], TARGET),
+        ([requested(), failed(), requested(2), cancelled(2), requested(3)], f"{TARGET}~1"),
+        ([requested(), cancelled(), requested(2), cancelled(2)], f"{TARGET}~1"),
+    ],
+    ids=["the first", "cancelled", "resumed", "after a cancelled one", "cancelled again"],
+)
+def test_a_run_writes_where_no_cancelled_one_did(facts: list[e.Event], folder: str) -> None:
+    assert Composition.of("comp-0f", facts).folder("s") == folder

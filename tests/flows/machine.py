@@ -4,6 +4,7 @@ time, which passes at once, and branches and items, which take turns."""
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def _short(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor("!", _short)
 
 
+@cache
 def definition() -> dict[str, Any]:
     """What the template says that the machine does."""
     told = yaml.load(TEMPLATE.read_text(), _Loader)  # noqa: S506  # a SafeLoader

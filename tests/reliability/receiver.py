@@ -189,6 +189,7 @@ def _environ() -> Iterator[None]:
         **dict.fromkeys(REQUIRED, "nobody"),
         "TABLE": TABLE,
         "WEBHOOK_TAG_SECRET": "webhook-tag",
+        "COMPOSITIONS": "none",
     }
     before = dict(os.environ)
     os.environ.update(told)

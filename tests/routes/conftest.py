@@ -33,7 +33,12 @@ _CREDENTIALS = {
 _RIGHTS = {
     "SendMessageBatch": {"sqs:SendMessage"},
     "TransactWriteItems": {"dynamodb:PutItem"},
+    "ListObjectsV2": {"s3:ListBucket"},
+    "StartExecution": {"states:StartExecution"},
+    "StopExecution": {"states:StopExecution"},
 }
+# A machine that waits: what it would do is not the API's.
+_IDLE = '{"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 60, "End": true}}}'
 
 
 _CALLS: list[tuple[str, str]] = []
@@ -100,6 +105,9 @@ def _ground() -> dict[str, str]:
     }
     for name, value in secrets.items():
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
+    machine = boto3.client("stepfunctions").create_state_machine(
+        name="compositions", definition=_IDLE, roleArn="arn:aws:iam::123456789012:role/compositions"
+    )
     names = ("ingest", "render", "dead-letters")
     queues = [boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in names]
     return {
@@ -112,6 +120,7 @@ def _ground() -> dict[str, str]:
         "VIDEOSDK_SECRET": "videosdk",
         "APP_TOKEN_SECRET": "app-token",
         "WEBHOOK_TAG_SECRET": "webhook-tag",
+        "COMPOSITIONS": machine["stateMachineArn"],
     }
 
 

@@ -10,7 +10,18 @@ from typing import Any
 from openapi_spec_validator import validate
 
 from app import app
-from chalicelib.core import events, ids, layout, manifest, plan, recording, timeline, verdict
+from chalicelib.core import (
+    asking,
+    events,
+    ids,
+    layout,
+    manifest,
+    plan,
+    progress,
+    recording,
+    timeline,
+    verdict,
+)
 from chalicelib.flows.record import DECLINED
 from tests.routes.gateway import DOCUMENT, Gateway, faults, shape
 
@@ -59,6 +70,8 @@ def test_the_document_asks_for_a_token_where_the_routes_do() -> None:
 def test_the_document_has_our_words() -> None:
     assert choices("Kind") == set(ids.KINDS)
     assert choices("Phase") == set(recording.PHASES)
+    assert choices("CompositionPhase") == set(progress.PHASES)
+    assert set(SCHEMAS["CompositionRequest"]["properties"]) == asking.FIELDS
     assert set(SCHEMAS["Finding"]["properties"]["reason"]["enum"]) == set(verdict.REASONS)
     assert choices("GapReason") == set(layout.REASONS)
     assert choices("ProductName") == set(plan.NAMES)
@@ -70,7 +83,7 @@ def test_the_document_has_every_type_of_event_with_its_fields() -> None:
     def camel(name: str) -> str:
         return re.sub(r"_([a-z])", lambda found: found.group(1).upper(), name)
 
-    concrete = [fact for fact in FACTS if fact is not events.Event]
+    concrete = [fact for fact in FACTS if fact not in (events.Event, *events.OF_COMPOSITIONS)]
     told = {camel(field.name) for fact in concrete for field in fields(fact)}
 
     assert choices("EventType") == {fact.__name__ for fact in concrete}
@@ -81,7 +94,9 @@ def test_the_document_has_every_code_and_none_that_nobody_says() -> None:
     codes = choices("ErrorCode")
     sources = [path.read_text() for path in (ROOT / "chalicelib").rglob("*.py")]
     said = {code for text in sources for code in re.findall(r'"([a-z][a-z_]+)"', text)} | gateways()
-    ours = {"invalid_room_id", "invalid_participant_id", "invalid_session_id"}  # put together from the field
+    fields = {re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", name) for name in asking.FIELDS}
+    ids = {"invalid_room_id", "invalid_participant_id", "invalid_session_id"}
+    ours = ids | {f"invalid_{name}" for name in fields}  # put together from the field
 
     assert codes >= set(DECLINED) | gateways() | ours
     assert codes - ours <= said

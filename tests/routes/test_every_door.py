@@ -9,9 +9,19 @@ from local.videosdk.courier import signature
 from tests.routes.gateway import Gateway, good_body
 from tests.routes.stage import API_KEY, APP_SECRET, SECRET, TAG_SECRET, Letters, Room, written
 
-RECORDING_ID, SHARE_ID = f"rec-{'0' * 32}", f"share-{'0' * 32}"
+RECORDING_ID, SHARE_ID, COMPOSITION_ID = (f"{what}-{'0' * 32}" for what in ("rec", "share", "comp"))
 OURS = [
-    (method, route.format(recording_id=RECORDING_ID, session_id="s", token="t", share_id=SHARE_ID))
+    (
+        method,
+        route.format(
+            recording_id=RECORDING_ID,
+            session_id="s",
+            token="t",
+            share_id=SHARE_ID,
+            composition_id=COMPOSITION_ID,
+            name="video.m3u8",
+        ),
+    )
     for route, methods in app.routes.items()
     if route != "/" and not route.startswith("/web")
     for method in methods

@@ -79,6 +79,7 @@ class Aws:
             "VIDEOSDK_SECRET": "videosdk",
             "APP_TOKEN_SECRET": "app",
             "WEBHOOK_TAG_SECRET": "tag",
+            "COMPOSITIONS": "none",
             "VIDEOSDK_API": videosdk,
             "PRODUCTS": "poster",
         }
