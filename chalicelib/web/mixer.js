@@ -3,7 +3,6 @@
 import { h, icon } from "./dom.js";
 import { called, initials } from "./words.js";
 
-const HUES = 8;
 
 /** A button, and the panel that it opens. */
 export class Mixer {

@@ -8,11 +8,9 @@ import { FLAG } from "./painting.js";
 import { Peaks } from "./peaks.js";
 import { Person } from "./person.js";
 import { Scale, step } from "./scale.js";
-import { HUES, Palette, Surface } from "./surface.js";
+import { Palette, Surface } from "./surface.js";
 import { exact, wall } from "./told.js";
-import { stamp } from "./words.js";
-
-export { HUES };
+import { HUES, stamp } from "./words.js";
 
 const MARK_PX = 110;
 const AIR = 3;
