@@ -1,4 +1,4 @@
-"""What a session's files are called where they are saved: by room, person, kind, product and, of a segment, time.
+"""What a session's files are called where they are saved: by room, person, kind, product and perhaps time.
 
 All of them fit into one folder, whoever was there and whatever they call themselves.
 """
@@ -6,7 +6,6 @@ All of them fit into one folder, whoever was there and whatever they call themse
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 from unicodedata import category, normalize
 
@@ -39,7 +38,6 @@ def _people(participants: list[dict[str, Any]]) -> dict[str, str]:
     return {who: name if bearers[name] == 1 else f"{name}-{_plain(who)}" for who, name in called.items()}
 
 
-@lru_cache(maxsize=256)  # a session of thousands of files has few people, kinds and products
 def _plain(text: str) -> str:
     """A text as a part of a file's name: letters, numbers and hyphens."""
     kept = (sign if category(sign)[0] in _KEPT else " " for sign in normalize("NFC", text.lower()))
