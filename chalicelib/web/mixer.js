@@ -1,7 +1,7 @@
 /** The mixer: how loud each participant is, who is muted, and whom alone one hears. */
 
 import { h, icon } from "./dom.js";
-import { called, initials } from "./words.js";
+import { HUES, called, initials } from "./words.js";
 
 
 /** A button, and the panel that it opens. */

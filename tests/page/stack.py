@@ -8,6 +8,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
@@ -63,7 +64,7 @@ class Stack:
             return self._media(unquote(url.path).rpartition("/")[2], url.query, headers.get("range"))
         below = url.path.removeprefix(PREFIX)
         if below in ("", "/") or below.startswith("/web/"):
-            return _by_chalice(below or "/", headers)
+            return _by_chalice(below or "/", headers["host"])
         asked = Asked(method, [unquote(part) for part in below.strip("/").split("/")], url.query, body)
         return self._api(asked, headers)
 
@@ -175,9 +176,11 @@ class Stack:
         return 206, headers, body[first : last + 1]
 
 
-def _by_chalice(path: str, headers: dict[str, str]) -> Answer:
+@cache
+def _by_chalice(path: str, host: str) -> Answer:
+    """A file of the page, which does not change while we look."""
     with Client(app) as client:
-        answer = client.http.get(path, headers={"host": headers["host"]})
+        answer = client.http.get(path, headers={"host": host})
     return answer.status_code, dict(answer.headers), answer.body
 
 
