@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from local.demo.script import PEOPLE
 from tests.e2e.conftest import Demo
 from tests.e2e.stage import TIMEOUT_S, Stage, Told, until
-from tests.e2e.visit import LISTEN, PATIENCE_MS, Visits, drawn, listed, play
+from tests.e2e.visit import LISTEN, PATIENCE_MS, Visits, click_at, drawn, listed, play
 
 pytestmark = pytest.mark.e2e
 
@@ -205,19 +205,12 @@ def apart(onsets: dict[str, list[float]]) -> list[float]:
     return [ms for ms in near if ms < 500]
 
 
-def click_at(page: Page, demo: Demo, ms: int) -> None:
-    """Click a moment on the ruler, while all of the session is shown."""
-    box = page.locator(".ruler").bounding_box()
-    assert box
-    page.mouse.click(box["x"] + box["width"] * ms / demo.manifest["durationMs"], box["y"] + box["height"] - 4)
-
-
 def position(page: Page) -> int:
     return int(str(page.locator(".ruler").get_attribute("aria-valuenow")))
 
 
 def test_everybody_is_heard_and_seen_at_the_same_time(shown: Page, demo: Demo) -> None:
-    click_at(shown, demo, 26_500)
+    click_at(shown, demo.manifest, 26_500)
     play(shown)
     shown.wait_for_timeout(1_000)
 
@@ -233,7 +226,7 @@ def test_everybody_is_heard_and_seen_at_the_same_time(shown: Page, demo: Demo) -
 
 def test_in_a_gap_the_others_go_on_and_who_was_muted_comes_in_again(shown: Page, demo: Demo) -> None:
     gap = next(g for g in person_track(demo, "ada", "audio")["gaps"] if g["start"] > 5_000)
-    click_at(shown, demo, gap["start"] + 200)
+    click_at(shown, demo.manifest, gap["start"] + 200)
     assert abs(position(shown) - gap["start"] - 200) < 60
 
     play(shown)

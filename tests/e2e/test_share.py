@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Demo
 from tests.e2e.stage import Stage
-from tests.e2e.visit import LISTEN, Visit, Visits, drawn, play
+from tests.e2e.visit import LISTEN, Visit, Visits, click_at, drawn, play
 
 pytestmark = pytest.mark.e2e
 
@@ -35,6 +35,7 @@ def test_a_link_opens_the_session_to_somebody_without_a_token(
 
     expect(page.locator("main h1")).to_have_text(demo.room["roomId"])
     assert len(drawn(page, "segment")) == len(demo.segments)
+    click_at(page, demo.manifest, 26_500)
     play(page)
     assert any(page.evaluate(LISTEN, 2_500)["heard"].values())
     assert page.evaluate("sessionStorage.length + localStorage.length") == 0

@@ -51,6 +51,13 @@ def drawn(page: Page, what: str) -> list[Told]:
     return [box for box in told if box["what"] == what]
 
 
+def click_at(page: Page, manifest: Told, ms: int) -> None:
+    """Click a moment on the ruler, while all of the session is shown."""
+    box = page.locator(".ruler").bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] * ms / manifest["durationMs"], box["y"] + box["height"] - 4)
+
+
 def play(page: Page) -> None:
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_selector('.toggle[data-state="playing"]')
