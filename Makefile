@@ -48,6 +48,7 @@ check: .local/venv.stamp ## lint, types, and what CloudFormation would refuse
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check --quiet .
 	@$(PY) -m mypy
+	@.venv/bin/oxlint --quiet
 	@$(PY) -m ops.package --stage prod >/dev/null
 	@.venv/bin/cfn-lint --regions us-east-1 --template .local/package/prod/sam.json
 

@@ -42,6 +42,10 @@ class Ledger(Protocol):
         """All facts of a subject, read consistently, in the order in which they were heard."""
         ...
 
+    def read_each(self, subjects: Sequence[str]) -> list[tuple[Event, ...]]:
+        """What `read` tells of each of these subjects, in their order."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -350,8 +354,8 @@ class Shelf(Protocol):
         """Take a file away, if it is there."""
         ...
 
-    def url(self, key: str) -> str:
-        """A short-lived address at which anybody who has it can GET the file."""
+    def url(self, key: str, save_as: str | None = None) -> str:
+        """A short-lived address at which anybody who has it can GET the file, to see or to save it."""
         ...
 
 

@@ -24,6 +24,7 @@ FOLDER = ROOT / ".local" / "screenshots"
 BEST = ROOT / "docs" / "page.png"
 AT_MOST = 300_000  # bytes
 PATIENCE_MS = 15_000
+SPOKEN_MS = 1_500  # until somebody is in the middle of what they say
 SETTLED_MS = 1_500  # until waveforms and pictures are there
 MINUTE_MS = 60_000
 
@@ -103,7 +104,9 @@ def _playing(page: Page, stack: Stack) -> None:
     _session(page, stack)
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_selector('.toggle[data-state="playing"]')
-    page.wait_for_timeout(2_500)
+    page.wait_for_selector(".tile.speaking")
+    page.wait_for_timeout(SPOKEN_MS)
+    page.wait_for_selector(".tile.speaking")
 
 
 def _timeline(page: Page, stack: Stack) -> None:

@@ -129,6 +129,10 @@ class MemoryLedger:
             facts = [from_record(json.loads(told)) for told in self._told.get(subject, {}).values()]
         return tuple(sorted(facts, key=lambda fact: (fact.at, fact.identity)))
 
+    def read_each(self, subjects: Sequence[str]) -> list[tuple[Event, ...]]:
+        """One after the other."""
+        return [self.read(subject) for subject in subjects]
+
     def subjects(self) -> list[str]:
         """Every subject of which a fact is known."""
         return sorted(self._told)
@@ -594,9 +598,10 @@ class MemoryShelf:
         self.tape.does("shelf.delete", key)
         self.files.pop(key, None)
 
-    def url(self, key: str) -> str:
+    def url(self, key: str, save_as: str | None = None) -> str:
         """An address that nobody answers at."""
-        return f"https://shelf.invalid/{quote(key)}?signed"
+        saved = "" if save_as is None else f"&as={quote(save_as)}"
+        return f"https://shelf.invalid/{quote(key)}?signed{saved}"
 
 
 @dataclass

@@ -1,10 +1,13 @@
 """The two buckets: recordings, which are only read, and outputs, which are added to and rid of orphans."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
+from unicodedata import combining, normalize
+from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError  # botocore lets it through where an error's body breaks off
@@ -72,12 +75,24 @@ class S3Shelf:
         with _Failures():
             self.client.delete_object(Bucket=self.bucket, Key=key)
 
-    def url(self, key: str) -> str:
+    def url(self, key: str, save_as: str | None = None) -> str:
         """A presigned GET. Signed with a role's keys it dies with the role's session at the latest."""
         asked = {"Bucket": self.bucket, "Key": key}
-        asked["ResponseContentDisposition"] = f'inline; filename="{file_name(key)}"'
+        # A page of another host may not name what it has a browser save: only the answer's header may.
+        asked["ResponseContentDisposition"] = (
+            f'inline; filename="{file_name(key)}"' if save_as is None else attachment(save_as)
+        )
         url: str = self.client.generate_presigned_url("get_object", Params=asked, ExpiresIn=self.url_seconds)
         return url
+
+
+def attachment(name: str) -> str:
+    """The header that has a file saved under this name (RFC 6266). No name can say more in it than a name:
+    what is not plain is spelled as RFC 8187 has it, beside a plain likeness for who does not read that."""
+    bare = "".join(sign for sign in normalize("NFKD", name) if not combining(sign))
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", bare)
+    told = f'attachment; filename="{plain}"'
+    return told if plain == name else f"{told}; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
 
 
 @dataclass

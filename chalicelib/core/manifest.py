@@ -25,7 +25,8 @@ NOTHING = Wanted()
 
 def manifest(session: Session, wanted: Wanted = NOTHING) -> dict[str, Any]:
     """The manifest of what is known of the session, of which these products are wanted."""
-    whole, laid, told = session.extent, layout(session), states(session, wanted)
+    whole, laid = session.extent, layout(session)
+    told = states(session, wanted, laid)
     return {
         "manifestVersion": VERSION,
         "sessionId": session.session_id,
@@ -33,7 +34,7 @@ def manifest(session: Session, wanted: Wanted = NOTHING) -> dict[str, Any]:
         "zeroAt": whole.start,
         "durationMs": whole.end - whole.start,
         "participants": _participants(session, laid),
-        "artifacts": [*_repaired(session), *_made(session, wanted)],
+        "artifacts": [*_repaired(session), *_made(session, wanted, laid)],
         "products": [_product(state) for state in told],
         "verdict": joined([session.verdict, _remarks(session, laid, told)]).told(),
     }
@@ -196,9 +197,9 @@ def _repaired(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def _made(session: Session, wanted: Wanted) -> list[dict[str, Any]]:
+def _made(session: Session, wanted: Wanted, laid: list[Laid]) -> list[dict[str, Any]]:
     """What is made of the session as it is known now, and not of what was known once."""
-    current, zero = sources(session, wanted.lufs), session.extent.start
+    current, zero = sources(session, wanted.lufs, laid), session.extent.start
     lying = {told.place.segment.repaired_key: told for told in session.lying}
     return [
         _artifact(

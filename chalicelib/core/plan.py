@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.core import events as e
 from chalicelib.core.errors import Invalid
+from chalicelib.core.layout import Laid
 from chalicelib.core.session import Session
 from chalicelib.core.step import Output, Step
 from chalicelib.core.steps import PART, Wanted, all_steps, file_of, needed, posters, targeted
@@ -142,10 +143,10 @@ class State:
         return f"{self.product}:{self.form}" if len(FORMS[self.product]) > 1 else self.product
 
 
-def states(session: Session, wanted: Wanted) -> list[State]:
-    """How far each wanted product is."""
+def states(session: Session, wanted: Wanted, laid: list[Laid] | None = None) -> list[State]:
+    """How far each wanted product is; `laid` is the session's layout, where it is known."""
     done = _Done.of(session)
-    steps = all_steps(session, wanted, done.made)
+    steps = all_steps(session, wanted, done.made, laid)
     return [_state(product, form, steps, done) for product, form in sorted(wanted.products)]
 
 
@@ -154,10 +155,10 @@ def all_settled(session: Session, wanted: Wanted) -> bool:
     return all(told.state != "pending" for told in states(session, wanted))
 
 
-def sources(session: Session, lufs: float | None = None) -> frozenset[tuple[str, str]]:
-    """The product and source of every output that could be made of the session as it is known now. What was
-    made of anything else is out of date."""
-    every = all_steps(session, Wanted(EVERYTHING, lufs), {})
+def sources(session: Session, lufs: float | None, laid: list[Laid]) -> frozenset[tuple[str, str]]:
+    """The product and source of every output that could be made of the session as it is laid out now. What
+    was made of anything else is out of date."""
+    every = all_steps(session, Wanted(EVERYTHING, lufs), {}, laid)
     return frozenset((output.product, output.source) for step in every for output in step.outputs)
 
 

@@ -54,11 +54,11 @@ def posters(segments: Iterable[e.SegmentStored]) -> list[Step]:
 # --- the steps ----------------------------------------------------------------------------------------
 
 
-def all_steps(session: Session, wanted: Wanted, made: Made) -> list[Step]:
+def all_steps(session: Session, wanted: Wanted, made: Made, every: list[Laid] | None = None) -> list[Step]:
     """All steps; `made` are the keys of what is made already, by product and source. A step that joins has no
-    parts as long as one of them is not made."""
+    parts as long as one of them is not made. `every` is the session's layout, where it is known."""
     products = wanted.products
-    laid = [track for track in layout(session) if track.tracks]
+    laid = [track for track in (layout(session) if every is None else every) if track.tracks]
     found: list[Step] = []
     if ("poster", "jpg") in products:
         shown = (told.place.segment for told in session.lying if not _blind(told))

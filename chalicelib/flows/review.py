@@ -1,6 +1,7 @@
 """What people and their programs may see: recordings, their facts, sessions with addresses to play from."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.events import FinishRequested, SegmentCorrected
 from chalicelib.core.heads import SessionHead
 from chalicelib.core.manifest import manifest
+from chalicelib.core.naming import with_file_names
 from chalicelib.core.pieces import piece
 from chalicelib.core.plan import pending
 from chalicelib.core.recording import ENDED, Recording
@@ -74,8 +76,8 @@ def session(world: World, session_id: str, first: int, *, with_addresses: bool) 
 
 
 def told_of(world: World, session: Session) -> dict[str, Any]:
-    """A session's manifest."""
-    return manifest(session, wanted_of(world, session))
+    """A session's manifest, with the names under which its artifacts are saved."""
+    return with_file_names(manifest(session, wanted_of(world, session)))
 
 
 def _addressing(world: World) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -86,19 +88,47 @@ def _as_it_is(artifact: dict[str, Any]) -> dict[str, Any]:
     return artifact
 
 
-def addresses(world: World, session_id: str, keys: list[str]) -> dict[str, Any]:
-    """Addresses of files below a session. Nothing is read, so that a page may ask as often as it plays."""
-    return addressed(world, keys, lambda key: ids.is_output_of(key, session_id))
+def addresses(world: World, session_id: str, keys: list[str], *, download: bool = False) -> dict[str, Any]:
+    """Addresses of files below a session. To play them nothing is read: a page asks as often as it plays."""
+    refuse(key for key in keys if not ids.is_output_of(key, session_id))
+    if not download:
+        return addressed(world, dict.fromkeys(keys))
+    names = file_names(world, session_id, keys, lambda: _known_session(world, session_id))
+    return addressed(world, {key: names.get(key) or ids.file_name(key) for key in keys})
 
 
-def addressed(world: World, keys: list[str], may: Callable[[str], bool]) -> dict[str, Any]:
-    """Addresses of these keys, and when they are over; `Invalid` names the first that may not be had."""
+def refuse(keys: Iterable[str]) -> None:
+    """`Invalid` names the first of the keys that may not be had."""
     for key in keys:
-        if not may(key):
-            expected = "keys of the session's artifacts, as its manifest tells them"
-            raise Invalid("invalid_keys", f"no artifact of this session: {key[:256]!r}", "keys", expected)
+        expected = "keys of the session's artifacts, as its manifest tells them"
+        raise Invalid("invalid_keys", f"no artifact of this session: {key[:256]!r}", "keys", expected)
+
+
+def addressed(world: World, keys: Mapping[str, str | None]) -> dict[str, Any]:
+    """Addresses of these keys, each to be shown or saved under a name; and when they are over."""
     expires_at = world.now() + world.settings.url_ms
-    return {"addresses": {key: world.shelf.url(key) for key in keys}, "expiresAt": expires_at}
+    given = {key: world.shelf.url(key, save_as) for key, save_as in keys.items()}
+    return {"addresses": given, "expiresAt": expires_at}
+
+
+def file_names(
+    world: World, session_id: str, keys: Iterable[str], read: Callable[[], Session]
+) -> dict[str, str]:
+    """The names of a session's artifacts, by key. The manifest that was written last tells them where it has
+    all of these: that is one file, and the manifest of now is the ledger of the whole session."""
+    names = _names(_written(world, session_id))
+    return names if names.keys() >= set(keys) else _names(told_of(world, read()))
+
+
+def _names(told: dict[str, Any] | None) -> dict[str, str]:
+    return {artifact["key"]: artifact["fileName"] for artifact in told["artifacts"]} if told else {}
+
+
+def _written(world: World, session_id: str) -> dict[str, Any] | None:
+    head = world.catalog.session(session_id)
+    if head is None or not head.manifest_key:
+        return None
+    return with_file_names(json.loads(b"".join(world.shelf.read(head.manifest_key))))
 
 
 def _known_session(world: World, session_id: str) -> Session:

@@ -217,7 +217,8 @@ def read_session(world: World, session_id: str, facts: Iterable[e.Event] | None 
     """A session with all its recordings, as the ledger has them now."""
     own = world.ledger.read(session_subject(session_id)) if facts is None else facts
     linked = [head.recording_id for head in world.catalog.of_session(session_id)]
-    return Session.of(session_id, own, {rid: world.ledger.read(recording_subject(rid)) for rid in linked})
+    told = world.ledger.read_each([recording_subject(recording_id) for recording_id in linked])
+    return Session.of(session_id, own, dict(zip(linked, told, strict=True)))
 
 
 def _write_manifest(world: World, session: Session, left: int) -> str:

@@ -10,10 +10,9 @@ from chalicelib.core import events as e
 from chalicelib.core import ids
 from chalicelib.core.errors import NotFound
 from chalicelib.core.pieces import piece
-from chalicelib.core.session import Session
 from chalicelib.core.share import Share, pared, shares
 from chalicelib.core.views import share_view
-from chalicelib.flows.review import addressed, told_of
+from chalicelib.flows.review import addressed, file_names, refuse, told_of
 from chalicelib.flows.settle import read_session
 from chalicelib.ports import World, session_subject
 
@@ -48,19 +47,21 @@ def revoke(world: World, session_id: str, share_id: str, by: str) -> dict[str, A
 
 def shared(world: World, token: str, first: int) -> dict[str, Any]:
     """A piece of the pared manifest of the session that the token opens, from its item of this number on."""
-    session, opened = _opened(world, token)
+    session_id, facts, opened = _opened(world, token)
+    session = read_session(world, session_id, facts)
     told = piece(pared(told_of(world, session)), first, lambda artifact: artifact)
     return {**told, "expiresAt": opened.expires_at}
 
 
-def shared_addresses(world: World, token: str, keys: list[str]) -> dict[str, Any]:
+def shared_addresses(world: World, token: str, keys: list[str], *, download: bool = False) -> dict[str, Any]:
     """Addresses of artifacts that the token's holder was shown, and of nothing else."""
-    session, _ = _opened(world, token)
-    shown = {artifact["key"] for artifact in told_of(world, session)["artifacts"]}
-    return addressed(world, keys, shown.__contains__)
+    session_id, facts, _ = _opened(world, token)
+    shown = file_names(world, session_id, keys, lambda: read_session(world, session_id, facts))
+    refuse(key for key in keys if key not in shown)
+    return addressed(world, {key: shown[key] if download else None for key in keys})
 
 
-def _opened(world: World, token: str) -> tuple[Session, Share]:
+def _opened(world: World, token: str) -> tuple[str, tuple[e.Event, ...], Share]:
     claimed = ids.share_of_token(world.tag_key, token)
     if claimed is None:
         raise _nothing()
@@ -69,7 +70,7 @@ def _opened(world: World, token: str) -> tuple[Session, Share]:
     found = _found(facts, share_id)
     if found is None or not found.opens(world.now()):
         raise _nothing()
-    return read_session(world, session_id, facts), found
+    return session_id, facts, found
 
 
 def _found(facts: tuple[e.Event, ...], share_id: str) -> Share | None:

@@ -42,7 +42,8 @@ def session(session_id: str) -> dict[str, Any]:
 def addresses(session_id: str) -> dict[str, Any]:
     """Addresses of some of a session's artifacts."""
     known = ids.told_id(http.in_path(session_id), "sessionId")
-    return review.addresses(wiring.world(), known, keys(bp.current_request))
+    wanted, download = files(bp.current_request)
+    return review.addresses(wiring.world(), known, wanted, download=download)
 
 
 @bp.route(
@@ -69,14 +70,23 @@ def correct(session_id: str) -> dict[str, Any]:
     return review.correct(wiring.world(), known, file, shift_ms, http.caller(bp.current_request))
 
 
-def keys(request: Request) -> list[str]:
-    """The keys that a body names."""
-    told = http.json_body(request, frozenset({"keys"}), {}, most=_KEYS_BODY_AT_MOST)
-    given = http.required(told, "keys")
+def files(request: Request) -> tuple[list[str], bool]:
+    """The keys that a body names, and whether it is to save them."""
+    told = http.json_body(request, frozenset({"keys", "download"}), {}, most=_KEYS_BODY_AT_MOST)
+    return _keys(http.required(told, "keys")), _download(told.get("download", False))
+
+
+def _keys(given: Any) -> list[str]:
     if isinstance(given, list) and 1 <= len(given) <= _KEYS_AT_MOST and all(map(_may_be_key, given)):
         return given
     expected = f"a list of 1 to {_KEYS_AT_MOST} keys of artifacts"
     raise Invalid("invalid_keys", "keys is not a list of keys", "keys", expected)
+
+
+def _download(given: Any) -> bool:
+    if isinstance(given, bool):
+        return given
+    raise Invalid("invalid_download", "download says neither", "download", "true or false")
 
 
 def _may_be_key(told: object) -> bool:

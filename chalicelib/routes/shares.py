@@ -10,7 +10,7 @@ from chalicelib.core.errors import Invalid
 from chalicelib.flows import share
 from chalicelib.routes import http
 from chalicelib.routes.authorizer import authorize
-from chalicelib.routes.sessions import keys
+from chalicelib.routes.sessions import files
 
 bp = Blueprint(__name__)
 
@@ -62,7 +62,8 @@ def shared(token: str) -> dict[str, Any]:
 @http.answers(200)
 def addresses(token: str) -> dict[str, Any]:
     """Addresses of what the link shows."""
-    return share.shared_addresses(wiring.world(), http.in_path(token), keys(bp.current_request))
+    wanted, download = files(bp.current_request)
+    return share.shared_addresses(wiring.world(), http.in_path(token), wanted, download=download)
 
 
 def _seconds(told: dict[str, Any]) -> int:

@@ -9,7 +9,7 @@ export class Addresses {
   #known = new Map();
   #wanted = new Map();
 
-  /** @param {(keys: string[]) => Promise<{addresses: Record<string, string>, expiresAt: number}>} ask */
+  /** @param {(keys: string[], download?: boolean) => Promise<{addresses: Record<string, string>, expiresAt: number}>} ask */
   constructor(ask) {
     this.ask = ask;
   }
@@ -27,6 +27,11 @@ export class Addresses {
     this.#known.set(key, { url: promise, until: Infinity });
     this.#wanted.set(key, { resolve, reject });
     return promise;
+  }
+
+  /** An address to save a file from, that lives as long as any can. */
+  async toSave(key) {
+    return (await this.ask([key], true)).addresses[key];
   }
 
   /** Ask anew next time: the address was refused. */

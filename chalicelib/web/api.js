@@ -81,9 +81,9 @@ const at = (sessionId, ...more) => ["sessions", encodeURIComponent(sessionId), .
 
 export const sessions = (wanted, cursor, signal) => get("sessions", { ...wanted, limit: 50, cursor }, signal);
 export const session = (id, signal) => whole(at(id), { addresses: "none" }, signal);
-export const addresses = (id, keys) => call("POST", at(id, "addresses"), { body: { keys } });
+export const addresses = (id, keys, download = false) => call("POST", at(id, "addresses"), { body: { keys, download } });
 export const shared = (secret, signal) => whole(`shared/${encodeURIComponent(secret)}`, {}, signal);
-export const sharedAddresses = (secret, keys) => call("POST", `shared/${encodeURIComponent(secret)}/addresses`, { body: { keys } });
+export const sharedAddresses = (secret, keys, download = false) => call("POST", `shared/${encodeURIComponent(secret)}/addresses`, { body: { keys, download } });
 export const shares = async (id) => (await get(at(id, "shares"))).shares;
 export const share = (id, expiresInSeconds) => call("POST", at(id, "shares"), { body: { expiresInSeconds } });
 export const revoke = (id, shareId) => call("DELETE", at(id, "shares", encodeURIComponent(shareId)));

@@ -1,6 +1,5 @@
 /** A channel: one participant's one kind, what of it there is to play, and the decks that play it. */
 
-import { Deck } from "./deck.js";
 import { h } from "./dom.js";
 
 const AHEAD_MS = 8_000;
@@ -17,7 +16,7 @@ export class Channel {
   #offered = [];
   #waitingSince = null;
 
-  /** @param {(item: object) => Deck} open makes a deck for a file */
+  /** @param {(item: object) => import("./deck.js").Deck} open makes a deck for a file */
   constructor(participantId, kind, open) {
     Object.assign(this, { id: `${participantId}/${kind}`, participantId, kind, open });
     this.picture = kind.endsWith("video");

@@ -27,8 +27,9 @@ export class Clock {
   }
 
   set rate(rate) {
-    this.position = this.position;
+    const reached = this.position;
     this.#rate = rate;
+    this.position = reached;
   }
 
   run() {

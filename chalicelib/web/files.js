@@ -1,7 +1,7 @@
 /** What was made, to take away: by person and product, thousands as readily as ten. */
 
 import { actionButton, address, copyButton, h, icon, quoted } from "./dom.js";
-import { HUES, PRODUCTS, bytes, called, counted, initials, kindWord, length, slug, stamp } from "./words.js";
+import { HUES, PRODUCTS, bytes, called, counted, initials, kindWord, length, stamp } from "./words.js";
 
 const ORDER = Object.keys(PRODUCTS);
 // So many rows are drawn at once, so many people opened, and more files of one product than this folded.
@@ -21,18 +21,17 @@ export class Files {
 
   draw(manifest) {
     const { artifacts } = manifest;
-    const names = fileNames(manifest);
     const owners = [null, ...manifest.participants].map((person, n) => ({ person, hue: (n - 1) % HUES, ours: ownedBy(person, artifacts) }));
     const shown = owners.filter(({ ours }) => ours.length);
     this.element.replaceChildren(
       h("h2", {}, "Files", h("small", {}, `${counted(artifacts.length, "file")}, ${bytes(sum(artifacts))}`)),
       ...unmade(manifest.products),
       shown.length
-        ? h("div", { class: "panel owners" }, ...shown.map((owner) => this.#owner(owner, names, shown.length <= OPENED || !owner.person)))
+        ? h("div", { class: "panel owners" }, ...shown.map((owner) => this.#owner(owner, shown.length <= OPENED || !owner.person)))
         : h("p", { class: "soft" }, "No file has been made yet."));
   }
 
-  #owner({ person, hue, ours }, names, usually) {
+  #owner({ person, hue, ours }, usually) {
     const groups = Map.groupBy(ours.toSorted(inOrder), (artifact) => artifact.product);
     const face = person
       ? h("span", { class: "avatar", "aria-hidden": "true", data: { hue } }, initials(called(person)))
@@ -40,8 +39,8 @@ export class Files {
     const name = person ? h("bdi", {}, called(person)) : "Everybody";
     return this.#fold(`of ${person?.participantId}`, "owner", usually, [face, h("b", {}, name), ...amount(ours)], () =>
       [...groups].flatMap(([product, files]) => (files.length <= UNFOLDED
-        ? files.map((artifact) => this.#file(artifact, names))
-        : [this.#fold(`${product} of ${person?.participantId}`, "product", false, [h("b", {}, PRODUCTS[product] ?? product), ...amount(files)], () => this.#some(files, names))])));
+        ? files.map((artifact) => this.#file(artifact))
+        : [this.#fold(`${product} of ${person?.participantId}`, "product", false, [h("b", {}, PRODUCTS[product] ?? product), ...amount(files)], () => this.#some(files))])));
   }
 
   /** What is drawn when it is opened, and not before; it stays open through whatever is drawn anew. */
@@ -56,18 +55,17 @@ export class Files {
     return details;
   }
 
-  #some(files, names) {
-    const more = files.length > ROWS && h("button", { class: "quiet more", type: "button", onclick: () => more.replaceWith(...this.#some(files.slice(ROWS), names)) },
+  #some(files) {
+    const more = files.length > ROWS && h("button", { class: "quiet more", type: "button", onclick: () => more.replaceWith(...this.#some(files.slice(ROWS))) },
       `${Math.min(ROWS, files.length - ROWS)} more of ${files.length - ROWS}`);
-    return [...files.slice(0, ROWS).map((artifact) => this.#file(artifact, names)), ...(more ? [more] : [])];
+    return [...files.slice(0, ROWS).map((artifact) => this.#file(artifact)), ...(more ? [more] : [])];
   }
 
-  #file(artifact, names) {
-    const { key, product, kind, start, end } = artifact;
-    const name = names.get(key);
+  #file(artifact) {
+    const { key, product, kind, start, end, fileName: name } = artifact;
     const placed = start !== null;
-    const download = async () => h("a", { href: address(await this.#fresh(key)), download: name, target: "_blank", rel: "noopener" }).click();
-    const curl = async () => `curl -o ${quoted(name)} ${quoted(address(await this.#fresh(key)))}`;
+    const download = async () => h("a", { href: address(await this.addresses.toSave(key)), download: name, target: "_blank", rel: "noopener" }).click();
+    const curl = async () => `curl -o ${quoted(name)} ${quoted(address(await this.addresses.toSave(key)))}`;
     return h("div", { class: "file" },
       kind ? icon(kind) : icon("everybody"),
       h("span", { class: "made" }, h("b", {}, PRODUCTS[product] ?? product, kind && h("span", { class: "soft" }, ` · ${kindWord(kind)}`)), h("code", {}, name)),
@@ -77,12 +75,6 @@ export class Files {
       copyButton(curl, "curl", { name: "terminal", label: `Copy a curl command for ${name}` }),
       actionButton(download, "Download", { name: "download", done: "Coming", label: `Download ${name}` }));
   }
-
-  /** An address that lives as long as any can. */
-  #fresh(key) {
-    this.addresses.forget(key);
-    return this.addresses.of(key);
-  }
 }
 
 const ownedBy = (person, artifacts) => artifacts.filter((artifact) => artifact.participantId === (person?.participantId ?? null));
@@ -90,28 +82,6 @@ const sum = (artifacts) => artifacts.reduce((total, artifact) => total + artifac
 const amount = (artifacts) => [h("small", {}, counted(artifacts.length, "file")), h("small", { class: "number" }, bytes(sum(artifacts)))];
 const inOrder = (a, b) => rank(a) - rank(b) || a.start - b.start || (a.kind ?? "").localeCompare(b.kind ?? "");
 const rank = ({ product }) => (ORDER.includes(product) ? ORDER.indexOf(product) : ORDER.length);
-
-/**
- * A name for each artifact, by key, under which all of a session's files fit into one folder.
- * @returns {Map<string, string>}
- */
-export function fileNames({ participants, artifacts }) {
-  const people = new Map(participants.map((person) => [person.participantId, slug(called(person))]));
-  const taken = new Set();
-  return new Map(artifacts.map((artifact) => {
-    const name = baseName(artifact, people);
-    const ending = /\.[A-Za-z0-9]+$/.exec(artifact.key)?.[0] ?? "";
-    let told = name + ending;
-    for (let n = 2; taken.has(told); n += 1) told = `${name}-${n}${ending}`;
-    taken.add(told);
-    return [artifact.key, told];
-  }));
-}
-
-function baseName({ participantId, kind, product, start }, people) {
-  const at = product === "repaired" && start !== null && stamp(start).replaceAll(/[:.]/g, "-");
-  return [participantId && people.get(participantId), kind && slug(kindWord(kind)), slug(PRODUCTS[product] ?? product), at].filter(Boolean).join("_");
-}
 
 /** The products that are not there, and why; of what there is none, there is nothing to say. */
 function unmade(products) {

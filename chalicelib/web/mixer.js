@@ -1,9 +1,8 @@
 /** The mixer: how loud each participant is, who is muted, and whom alone one hears. */
 
 import { h, icon } from "./dom.js";
-import { called, initials } from "./words.js";
+import { HUES, called, initials } from "./words.js";
 
-const HUES = 8;
 
 /** A button, and the panel that it opens. */
 export class Mixer {

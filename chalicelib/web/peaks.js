@@ -25,7 +25,6 @@ export class Levels {
     Object.assign(this, { rate, start, end: start + (pairs.length / 2 / rate) * 1000 });
     this.full = 2 ** (8 * pairs.BYTES_PER_ELEMENT - 1);
     this.#floors = [pairs];
-    while (this.#floors.at(-1).length > 2 * FOLD) this.#floors.push(folded(this.#floors.at(-1)));
   }
 
   /** Lowest and highest at a moment, from -1 to 1; both 0 where nothing is. */
@@ -48,9 +47,10 @@ export class Levels {
   #reach(first, until) {
     if (first >= until) return [0, 0];
     const reach = [Infinity, -Infinity];
-    for (const floor of this.#floors) {
+    for (let level = 0; ; level += 1) {
+      const floor = this.#floor(level);
       const [left, right] = [Math.ceil(first / FOLD), Math.floor(until / FOLD)];
-      if (left >= right || floor === this.#floors.at(-1)) {
+      if (left >= right || floor.length <= 2 * FOLD) {
         widen(reach, floor, first, until);
         break;
       }
@@ -59,6 +59,12 @@ export class Levels {
       [first, until] = [left, right];
     }
     return [reach[0] / this.full, reach[1] / this.full];
+  }
+
+  /** Made when it is first asked for: who is only listened to needs none but the lowest. */
+  #floor(level) {
+    if (level === this.#floors.length) this.#floors.push(folded(this.#floors[level - 1]));
+    return this.#floors[level];
   }
 }
 

@@ -29,6 +29,7 @@ export class Player extends EventTarget {
   speaker = null;
   wanted = false;
   #volumes = new Map();
+  #voices = [];
   #levels = new Map();
   #speech = NOBODY;
   #zeroAt = null;
@@ -51,7 +52,8 @@ export class Player extends EventTarget {
     this.channels = manifest.participants.flatMap((person) => person.tracks.map((track) => this.#channel(known, person, track, files)));
     const kept = new Set(this.channels);
     for (const channel of known.values()) if (!kept.has(channel)) channel.close();
-    for (const artifact of manifest.artifacts.filter((one) => Peaks.in(one) && one.kind === "audio")) this.#listen(artifact);
+    this.#voices = manifest.artifacts.filter((one) => Peaks.in(one) && one.kind === "audio");
+    if (this.wanted) this.#listen();
     // An earlier segment that came late moves session zero: stay at the same moment.
     if (this.#zeroAt) this.clock.position += this.#zeroAt - manifest.zeroAt;
     this.#zeroAt = manifest.zeroAt;
@@ -79,6 +81,7 @@ export class Player extends EventTarget {
   play() {
     if (this.position >= this.durationMs) this.clock.position = 0;
     this.wanted = true;
+    this.#listen();
     this.#tick();
     this.changed();
   }
@@ -193,9 +196,11 @@ export class Player extends EventTarget {
     else this.clock.run();
   }
 
-  async #listen(artifact) {
-    const levels = await this.peaks.of(artifact).catch(() => null);
-    if (levels) this.#levels.set(artifact.participantId, levels);
+  /** Have everybody's loudness: megabytes, which nobody needs who only looks. */
+  #listen() {
+    for (const artifact of this.#voices.splice(0)) {
+      this.peaks.of(artifact).then((levels) => this.#levels.set(artifact.participantId, levels), () => {});
+    }
   }
 
   #hear(position) {

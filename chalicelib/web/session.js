@@ -20,7 +20,7 @@ const SHARE_OF_TIME = 1 / 4;
 export const ownSession = (id) => ({
   manifest: (signal) => api.session(id, signal),
   recordings: (signal) => api.recordings(id, signal),
-  addresses: (keys) => api.addresses(id, keys),
+  addresses: (...asked) => api.addresses(id, ...asked),
   address: `#/sessions/${encodeURIComponent(id)}`,
 });
 
@@ -28,7 +28,7 @@ export const ownSession = (id) => ({
 export const sharedSession = (secret) => ({
   manifest: (signal) => api.shared(secret, signal),
   recordings: null,
-  addresses: (keys) => api.sharedAddresses(secret, keys),
+  addresses: (...asked) => api.sharedAddresses(secret, ...asked),
   address: `#/shared/${encodeURIComponent(secret)}`,
 });
 

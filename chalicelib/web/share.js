@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { copyButton, h, icon } from "./dom.js";
-import { stamp, when } from "./words.js";
+import { amid, stamp } from "./words.js";
 
 const HOUR_S = 3_600;
 const TERMS = [["An hour", HOUR_S], ["A day", 24 * HOUR_S], ["A week", 168 * HOUR_S], ["30 days", 720 * HOUR_S]];
@@ -67,7 +67,7 @@ export class ShareDialog {
     const field = h("input", { type: "text", readonly: true, value: url, "aria-label": "The link", onfocus: () => field.select() });
     this.made.replaceChildren(
       h("div", { class: "field" }, field, copyButton(url, "Copy link")),
-      h("p", { class: "soft" }, `Works until ${when(expiresAt)}. It is shown this once: copy it now.`));
+      h("p", { class: "soft" }, `Works until ${amid(expiresAt)}. It is shown this once: copy it now.`));
     field.focus();
     await this.#tell();
   }
@@ -80,12 +80,12 @@ export class ShareDialog {
 
   #row({ shareId, createdAt, expiresAt, revokedAt, by }) {
     const open = !revokedAt && expiresAt > Date.now();
-    const state = revokedAt ? `Revoked ${when(revokedAt)}` : `${open ? "Works until" : "Expired"} ${when(expiresAt)}`;
+    const state = revokedAt ? `Revoked ${amid(revokedAt)}` : `${open ? "Works until" : "Expired"} ${amid(expiresAt)}`;
     const revoke = () => this.#try(() => api.revoke(this.sessionId, shareId).then(() => this.#tell()));
-    const made = `Made ${when(createdAt)}`;
+    const made = `Made ${amid(createdAt)}`;
     return h("li", { data: { open } },
       h("span", {}, h("b", {}, state), h("small", {}, made, by && ", by ", by && h("bdi", {}, by))),
-      open && h("button", { class: "quiet", type: "button", "aria-label": `Revoke the link made ${when(createdAt)}`, onclick: revoke }, "Revoke"));
+      open && h("button", { class: "quiet", type: "button", "aria-label": `Revoke the link made ${amid(createdAt)}`, onclick: revoke }, "Revoke"));
   }
 }
 

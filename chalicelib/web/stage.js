@@ -1,7 +1,7 @@
 /** The stage: a tile per participant, and shared screens large. Shows who is on air, frame by frame. */
 
 import { h, icon } from "./dom.js";
-import { called, initials } from "./words.js";
+import { HUES, called, initials } from "./words.js";
 
 // So many cameras are decoded at once; the others show their poster.
 const CAMERAS = 9;
@@ -9,7 +9,10 @@ const SCREENS = 2;
 const CAST_MS = 250;
 const SOON_MS = 5_000;
 const WIDE = 16 / 9;
-const HUES = 8;
+const GAP_PX = 10;
+// A shared screen leaves the faces beside it what it does not fill, and at least this part of the width.
+const BESIDE = 0.16;
+const LEAST_FACE_PX = 112;
 
 /** Tiles for a player's channels. */
 export class Stage {
@@ -17,6 +20,7 @@ export class Stage {
   #posters = new Map();
   #spoke = new Map();
   #castAt = -Infinity;
+  #sharing = false;
 
   /** @param {import("./player.js").Player} player */
   constructor(player) {
@@ -30,7 +34,7 @@ export class Stage {
 
   /** Give every participant of a manifest a tile; tiles that are there stay, with what they play. */
   draw(manifest) {
-    this.#posters = new Map(manifest.artifacts.filter((one) => one.product === "poster").map((one) => [one.source, one.key]));
+    this.#posters = new Map(manifest.artifacts.filter((one) => one.product === "poster").map((one) => [stretch(one, one), one.key]));
     this.#tiles = manifest.participants.flatMap((person, index) => this.#tilesOf(person, index % HUES));
     place(this.screens, this.#tiles.filter((tile) => tile.screen));
     place(this.faces, this.#tiles.filter((tile) => !tile.screen));
@@ -78,7 +82,10 @@ export class Stage {
       };
       for (const [name, on] of Object.entries(told)) element.classList.toggle(name, on);
     }
+    if (sharing === this.#sharing) return;
+    this.#sharing = sharing;
     this.element.classList.toggle("sharing", sharing);
+    this.#arrange();
   }
 
   /** Whose pictures are played: screens, those who spoke last, and the first of the others. */
@@ -98,7 +105,8 @@ export class Stage {
 
   /** Whether there is a picture to stand for the one that can not be seen. */
   #still({ video, poster }, position) {
-    const key = video && this.#posters.get(video.present(position)?.repairedKey);
+    const segment = video?.present(position);
+    const key = segment && this.#posters.get(stretch(video, segment));
     if (key && poster.dataset.key !== key) {
       poster.dataset.key = key;
       poster.removeAttribute("src");
@@ -109,19 +117,27 @@ export class Stage {
     return there;
   }
 
-  /** As many columns as make the faces largest. */
+  /** As many columns as make the faces largest, in all of the stage or in what a shared screen leaves. */
   #arrange() {
-    const { clientWidth: width, clientHeight: height } = this.faces;
+    const style = getComputedStyle(this.element);
+    const width = this.element.clientWidth - 2 * Number.parseFloat(style.paddingLeft);
+    const height = this.element.clientHeight - Number.parseFloat(style.paddingTop) - Number.parseFloat(style.paddingBottom);
     const count = this.faces.children.length;
-    if (!width || !count) return;
-    const size = (columns) => Math.min(width / columns, (height / Math.ceil(count / columns)) * WIDE);
+    if (!(width > 0) || !count) return;
+    const room = this.#sharing ? Math.max(BESIDE * width, width - height * WIDE - GAP_PX) : width;
+    const each = (all, parts) => (all - GAP_PX * (parts - 1)) / parts;
+    const size = (columns) => Math.min(each(room, columns), each(height, Math.ceil(count / columns)) * WIDE);
     const columns = Array.from({ length: count }, (_, n) => n + 1).reduce((best, n) => (size(n) > size(best) ? n : best), 1);
     this.faces.style.setProperty("--columns", columns);
+    this.faces.style.setProperty("--face", `${Math.max(LEAST_FACE_PX, Math.floor(size(columns)))}px`);
   }
 }
 
 // A frame, and not black, until which the avatar stays.
 const seen = (deck, channel) => deck === channel.onAir && !deck.failed && deck.element.readyState >= 2;
+
+/** What tells a stretch of a track from all others: of a shared manifest no file names its source. */
+const stretch = ({ participantId, kind }, { start, end }) => JSON.stringify([participantId, kind, start, end]);
 
 /** Make these the children, moving none that is in its place: a moved video stops. */
 function place(parent, tiles) {

@@ -1,6 +1,7 @@
 /** Canvases as sharp as the screen, and the page's colours for them. */
 
 import { h } from "./dom.js";
+import { HUES } from "./words.js";
 
 /** A canvas that is drawn in CSS pixels. */
 export class Surface {
@@ -24,7 +25,6 @@ export class Surface {
   }
 }
 
-export const HUES = 8;
 const PLAIN = ["ink", "soft", "line", "edge", "card", "well", "bad", "bad-well", "live", "warn"];
 const OF_A_HUE = ["strong", "pale", "on-pale"];
 

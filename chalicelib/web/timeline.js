@@ -5,14 +5,11 @@ import { Pictures } from "./filmstrip.js";
 import { listen, pressed } from "./gestures.js";
 import { Overview } from "./overview.js";
 import { FLAG } from "./painting.js";
-import { Peaks } from "./peaks.js";
 import { Person } from "./person.js";
 import { Scale, step } from "./scale.js";
-import { HUES, Palette, Surface } from "./surface.js";
+import { Palette, Surface } from "./surface.js";
 import { exact, wall } from "./told.js";
-import { stamp } from "./words.js";
-
-export { HUES };
+import { HUES, stamp } from "./words.js";
 
 const MARK_PX = 110;
 const AIR = 3;
@@ -38,7 +35,7 @@ export class Timeline {
     this.player = player;
     const changed = () => this.#repaint();
     this.tools = {
-      peaks: new Peaks(addresses), pictures: new Pictures(addresses, changed), changed, seek: (ms) => this.#go(ms),
+      peaks: player.peaks, pictures: new Pictures(addresses, changed), changed, seek: (ms) => this.#go(ms),
     };
     this.#build();
     this.palette = new Palette(this.element, () => { this.#outline(); this.#repaint(); });

@@ -2,7 +2,7 @@
 
 import { h, icon } from "./dom.js";
 import { badge, stateOf } from "./sessions.js";
-import { called, counted, kindWord, length, people, stamp, startOf, when } from "./words.js";
+import { amid, called, counted, kindWord, length, people, stamp, startOf, when } from "./words.js";
 
 const SAID = {
   live: "Recordings have not ended. What has arrived can be played already; this page follows by itself.",
@@ -25,7 +25,7 @@ export function headline(manifest) {
   return [h("div", { class: "title" },
     h("h1", {}, manifest.roomId ?? "Room unknown"),
     h("p", { class: "soft" }, facts, h("code", {}, manifest.sessionId)),
-    manifest.expiresAt && h("p", { class: "lent" }, icon("link"), `Shared with you, to watch and download, until ${when(manifest.expiresAt)}`))];
+    manifest.expiresAt && h("p", { class: "lent" }, icon("link"), `Shared with you, to watch and download, until ${amid(manifest.expiresAt)}`))];
 }
 
 /** What a verdict says; `seek` takes the reader to where something is missing. */

@@ -120,6 +120,9 @@ const NEAR = { "-1": "Tomorrow", 0: "Today", 1: "Yesterday" };
 /** A moment as people say it: Today, 14:13. */
 export const when = (at) => `${day(at)}, ${time(at)}`;
 
+/** The same within a sentence: today, 14:13. */
+export const amid = (at) => when(at).replace(/^(?:Tomorrow|Today|Yesterday)/, (word) => word.toLowerCase());
+
 /** "1 person", "3 people". */
 export const people = (count) => `${count} ${count === 1 ? "person" : "people"}`;
 
@@ -128,9 +131,6 @@ export function initials(name) {
   const parts = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
   return [parts[0], parts.length > 1 ? parts.at(-1) : ""].map((part) => [...(part ?? "?")][0] ?? "").join("").toUpperCase();
 }
-
-/** A text as part of a file's name: letters, digits and hyphens, whatever it was. */
-export const slug = (text) => text.normalize("NFC").toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-+|-+$/g, "").slice(0, 40) || "unnamed";
 
 /** What a person is called: by name where somebody told it, else by id. */
 export const called = (participant) => participant.name || participant.participantId;

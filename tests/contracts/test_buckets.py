@@ -1,6 +1,7 @@
 """The recordings bucket is only read; in the output bucket what is there stays, unless it is deleted."""
 
 import hashlib
+import itertools
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -236,10 +237,11 @@ def test_two_writers_of_one_file_agree(buckets: Buckets) -> None:
     assert buckets.unfinished() == 0
 
 
-def test_addresses_differ_by_key(buckets: Buckets) -> None:
-    urls = {buckets.shelf.url(f"sessions/{name}.webm") for name in "ab"}
+def test_addresses_differ_by_key_and_by_what_they_are_for(buckets: Buckets) -> None:
+    asked = itertools.product("ab", [None, "name.webm", "анна.webm"])
+    urls = {buckets.shelf.url(f"sessions/{key}.webm", save_as) for key, save_as in asked}
 
-    assert len(urls) == 2
+    assert len(urls) == 6
     assert all(url.startswith("https://") for url in urls)
 
 

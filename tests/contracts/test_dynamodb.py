@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -52,6 +53,7 @@ DOORS: list[tuple[str, Callable[[Table], object]]] = [
     ("append", lambda t: t.ledger.append(SUBJECT, STARTED)),
     ("has", lambda t: t.ledger.has(SUBJECT, "x")),
     ("read", lambda t: t.ledger.read(SUBJECT)),
+    ("read_each", lambda t: t.ledger.read_each([SUBJECT, "recording#other"])),
     ("open", lambda t: t.catalog.open([opening(1)], claim(1))),
     ("holder", lambda t: t.catalog.holder("r", "p", "audio")),
     ("recording", lambda t: t.catalog.recording("r")),
@@ -154,6 +156,19 @@ def test_whatever_is_decided_upon_is_read_consistently(table: Table) -> None:
     reads = table.calls("GetItem", "Query")
     assert len(reads) == 7
     assert all(read["ConsistentRead"] for read in reads)
+
+
+def test_of_many_subjects_some_are_read_at_a_time(table: Table) -> None:
+    together = Barrier(2, timeout=10)
+
+    def meet(**_: Any) -> None:
+        together.wait()
+
+    table.wire.client.meta.events.register("before-send.dynamodb.Query", meet)
+
+    table.ledger.read_each([f"recording#{number}" for number in range(4)])
+
+    assert all(read["ConsistentRead"] for read in table.calls("Query"))
 
 
 def test_nothing_ever_scans_the_table(table: Table) -> None:

@@ -52,6 +52,18 @@ def test_facts_are_read_in_the_order_of_hearing(store: Store) -> None:
     assert store.ledger.read(SUBJECT) == tuple(sorted(facts, key=lambda f: (f.at, f.identity)))
 
 
+def test_many_subjects_are_read_each_in_its_place(store: Store) -> None:
+    subjects = [recording_subject(f"rec-{number}") for number in range(30)]
+    for number, subject in enumerate(subjects[1:]):
+        store.ledger.append(subject, replace(STARTED, at=number))
+
+    told = store.ledger.read_each(subjects)
+
+    assert told == [store.ledger.read(subject) for subject in subjects]
+    assert [len(facts) for facts in told] == [0, *[1] * 29]
+    assert store.ledger.read_each([]) == []
+
+
 def test_a_fact_comes_back_as_it_was_written(store: Store) -> None:
     fact = stored("ünï 😀#.webm", holes=((1, 2), (3, 4)), resolutions=((0, 640, 480),), width=640, height=480)
 

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from local import stack as standing
 from local.demo.script import PEOPLE, SCRIPT
 from local.videosdk import Meeting
 from tests.e2e.stage import Stage, Told, until
+from tests.e2e.visit import PATIENCE_MS, POLICY, Visit, Visits, session
 
 
 @pytest.fixture(scope="session")
@@ -165,3 +168,36 @@ def _played(stage: Stage, meeting: Meeting, room_id: str) -> list[str]:
 def _finished(manifest: Told) -> Told | None:
     """The manifest once no product is awaited; the verdict does not wait for them."""
     return None if any(row["state"] == "pending" for row in manifest["products"]) else manifest
+
+
+@pytest.fixture
+def visits(browser: Browser, stage: Stage) -> Iterator[Visits]:
+    """Whatever a browser complains of fails the test, but for what is expected of it."""
+    opened: list[tuple[Visit, str]] = []
+
+    def begin(expected: str = "") -> Visit:
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 1400}, locale="en-GB", reduced_motion="reduce"
+        )
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        visit = Visit(page, stage.told["page"].partition("#")[0])
+        page.on("request", lambda request: visit.asked.append(request.url))
+        page.on("pageerror", lambda fault: visit.complaints.append(str(fault)))
+        page.on("console", lambda said: visit.complaints.append(said.text) if said.type == "error" else None)
+        page.add_init_script(POLICY)
+        opened.append((visit, expected))
+        return visit
+
+    yield begin
+    for visit, expected in opened:
+        visit.page.context.close()
+        assert [told for told in visit.complaints if not expected or expected not in told] == []
+        hosts = {urlsplit(url).hostname for url in visit.asked if url.startswith("http")}
+        assert hosts == {urlsplit(visit.base).hostname}
+
+
+@pytest.fixture
+def shown(visits: Visits, stage: Stage, demo: Demo) -> Page:
+    """The demo's session, opened by somebody with a token."""
+    return session(visits(), stage, demo.session_id)

@@ -32,6 +32,10 @@ GUARDED = [
     ("GET", "/sessions/{sessionId}"),
     ("POST", "/sessions/{sessionId}/finish"),
     ("POST", "/sessions/{sessionId}/corrections"),
+    ("POST", "/sessions/{sessionId}/addresses"),
+    ("POST", "/sessions/{sessionId}/shares"),
+    ("GET", "/sessions/{sessionId}/shares"),
+    ("DELETE", "/sessions/{sessionId}/shares/{shareId}"),
 ]
 
 

@@ -1,95 +1,22 @@
 """The page in a real Chromium, served by the running stack, of what a simulated meeting left there."""
 
-import json
 import struct
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from itertools import combinations
 from statistics import median
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from local.demo.script import PEOPLE
 from tests.e2e.conftest import Demo
 from tests.e2e.stage import TIMEOUT_S, Stage, Told, until
+from tests.e2e.visit import LISTEN, PATIENCE_MS, Visits, click_at, drawn, listed, play
 
 pytestmark = pytest.mark.e2e
-
-PATIENCE_MS = 20_000
-POLICY = (
-    "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.effectiveDirective}`))"
-)
-
-
-@dataclass
-class Visit:
-    """Somebody with a browser of their own, of whom all is heard: what it asked for and complained of."""
-
-    page: Page
-    base: str
-    asked: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def to(self, fragment: str, settled: str) -> Page:
-        """Follow an address of the page until this is there."""
-        self.page.goto("about:blank")
-        self.page.goto(f"{self.base}{fragment}")
-        self.page.wait_for_selector(settled)
-        return self.page
-
-
-type Visits = Callable[..., Visit]
-
-
-@pytest.fixture
-def visits(browser: Browser, stage: Stage) -> Iterator[Visits]:
-    """Whatever a browser complains of fails the test, but for what is expected of it."""
-    opened: list[tuple[Visit, str]] = []
-
-    def begin(expected: str = "") -> Visit:
-        context = browser.new_context(
-            viewport={"width": 1280, "height": 1400}, locale="en-GB", reduced_motion="reduce"
-        )
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        visit = Visit(page, stage.told["page"].partition("#")[0])
-        page.on("request", lambda request: visit.asked.append(request.url))
-        page.on("pageerror", lambda fault: visit.complaints.append(str(fault)))
-        page.on("console", lambda said: visit.complaints.append(said.text) if said.type == "error" else None)
-        page.add_init_script(POLICY)
-        opened.append((visit, expected))
-        return visit
-
-    yield begin
-    for visit, expected in opened:
-        visit.page.context.close()
-        assert [told for told in visit.complaints if not expected or expected not in told] == []
-        hosts = {urlsplit(url).hostname for url in visit.asked if url.startswith("http")}
-        assert hosts == {urlsplit(visit.base).hostname}
-
-
-@pytest.fixture
-def shown(visits: Visits, stage: Stage, demo: Demo) -> Page:
-    """The demo's session, opened by somebody with a token."""
-    return session(visits(), stage, demo.session_id)
-
-
-def listed(visit: Visit, stage: Stage) -> Page:
-    return visit.to(f"#token={stage.told['token']}", "main h1")
-
-
-def session(visit: Visit, stage: Stage, session_id: str) -> Page:
-    page = listed(visit, stage)
-    page.evaluate("(id) => { location.hash = `#/sessions/${encodeURIComponent(id)}`; }", session_id)
-    page.wait_for_selector(".timeline .lane")
-    return page
-
 
 # --- the list -----------------------------------------------------------------------------------------
 
@@ -148,13 +75,6 @@ def expect_items(page: Page, count: int) -> None:
 
 
 # --- the timeline -------------------------------------------------------------------------------------
-
-
-def drawn(page: Page, what: str) -> list[Told]:
-    """Where the timeline says that it draws its segments, or gaps."""
-    page.wait_for_selector(".timeline")
-    told: list[Told] = page.evaluate("document.querySelector('.timeline').boxes?.() ?? []")
-    return [box for box in told if box["what"] == what]
 
 
 def test_segments_and_gaps_lie_where_the_manifest_has_them(shown: Page, demo: Demo) -> None:
@@ -275,43 +195,6 @@ def loudness(dat: bytes) -> list[float]:
 
 # --- the player ---------------------------------------------------------------------------------------
 
-# Everybody beeps and flashes at each whole second of the meeting, and hums softly between. Onsets are told in
-# milliseconds, of all that is heard on one clock, and of all that is seen.
-LISTEN = """async (ms) => {
-    const ears = new AudioContext({sampleRate: 48000});
-    await ears.resume();
-    const [heard, seen, taps] = [{}, {}, []];
-    const on = (element) => !element.paused && element.readyState >= 2;
-    const hear = (element) => {
-        const onsets = heard[element.dataset.key] = [];
-        const tap = ears.createScriptProcessor(512, 1, 1);
-        let quiet = 0;
-        const listen = (level, at) => {
-            quiet += 1;
-            if (Math.abs(level) < 0.2) return;
-            if (quiet > 14400) onsets.push(at * 1000);
-            quiet = 0;
-        };
-        tap.onaudioprocess = ({inputBuffer, playbackTime}) =>
-            inputBuffer.getChannelData(0).forEach((level, n) => listen(level, playbackTime + n / 48000));
-        ears.createMediaElementSource(element).connect(tap).connect(ears.destination);
-        taps.push(tap);
-    };
-    const eye = new OffscreenCanvas(8, 8).getContext('2d', {willReadFrequently: true});
-    const look = (video, onsets, bright) => video.requestVideoFrameCallback((now, frame) => {
-        eye.drawImage(video, 0, 0, 8, 8);
-        const white = eye.getImageData(4, 3, 1, 1).data[1] > 200;
-        if (white && !bright) onsets.push(frame.expectedDisplayTime);
-        look(video, onsets, white);
-    });
-    [...document.querySelectorAll('audio')].filter(on).forEach(hear);
-    for (const video of [...document.querySelectorAll('video')].filter(on)) {
-        look(video, seen[video.dataset.key] = [], true);
-    }
-    await new Promise((done) => setTimeout(done, ms));
-    return {heard, seen, taps: taps.length};
-}"""
-
 
 def apart(onsets: dict[str, list[float]]) -> list[float]:
     """For every two that heard or saw the same, how far that was apart, in milliseconds."""
@@ -322,24 +205,12 @@ def apart(onsets: dict[str, list[float]]) -> list[float]:
     return [ms for ms in near if ms < 500]
 
 
-def click_at(page: Page, demo: Demo, ms: int) -> None:
-    """Click a moment on the ruler, while all of the session is shown."""
-    box = page.locator(".ruler").bounding_box()
-    assert box
-    page.mouse.click(box["x"] + box["width"] * ms / demo.manifest["durationMs"], box["y"] + box["height"] - 4)
-
-
 def position(page: Page) -> int:
     return int(str(page.locator(".ruler").get_attribute("aria-valuenow")))
 
 
-def play(page: Page) -> None:
-    page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_selector('.toggle[data-state="playing"]')
-
-
 def test_everybody_is_heard_and_seen_at_the_same_time(shown: Page, demo: Demo) -> None:
-    click_at(shown, demo, 26_500)
+    click_at(shown, demo.manifest, 26_500)
     play(shown)
     shown.wait_for_timeout(1_000)
 
@@ -355,7 +226,7 @@ def test_everybody_is_heard_and_seen_at_the_same_time(shown: Page, demo: Demo) -
 
 def test_in_a_gap_the_others_go_on_and_who_was_muted_comes_in_again(shown: Page, demo: Demo) -> None:
     gap = next(g for g in person_track(demo, "ada", "audio")["gaps"] if g["start"] > 5_000)
-    click_at(shown, demo, gap["start"] + 200)
+    click_at(shown, demo.manifest, gap["start"] + 200)
     assert abs(position(shown) - gap["start"] - 200) < 60
 
     play(shown)
@@ -395,83 +266,3 @@ def test_a_file_can_be_taken_away(shown: Page, demo: Demo) -> None:
 
     (mix,) = demo.artifacts("mix")[:1]
     assert coming.value.path().stat().st_size == mix["bytes"]
-
-
-# --- sharing ------------------------------------------------------------------------------------------
-
-
-def shared(page: Page) -> str:
-    """A link to the session, made as a person would."""
-    page.get_by_role("button", name="Share").click()
-    page.get_by_role("button", name="Make a link").click()
-    return page.get_by_label("The link", exact=True).input_value()
-
-
-def opens(visit: Visit, link: str) -> Page:
-    visit.page.goto(link)
-    visit.page.wait_for_selector(".timeline .lane")
-    return visit.page
-
-
-def test_a_link_opens_the_session_to_somebody_without_a_token(
-    visits: Visits, shown: Page, stage: Stage, demo: Demo
-) -> None:
-    guest = visits()
-    page = opens(guest, shared(shown))
-
-    expect(page.locator("main h1")).to_have_text(demo.room["roomId"])
-    assert len(drawn(page, "segment")) == len(demo.segments)
-    play(page)
-    assert any(page.evaluate(LISTEN, 2_500)["heard"].values())
-    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
-    expect(page.get_by_role("button", name="Share")).to_have_count(0)
-    own = urlsplit(guest.base).path
-    assert not [
-        url for url in guest.asked if urlsplit(url).path.startswith((f"{own}sessions", f"{own}recordings"))
-    ]
-    for told in (demo.recordings[0]["recordingId"], stage.told["bucket"]):
-        assert told not in page.content()
-
-
-def test_a_link_that_was_taken_back_opens_nothing(visits: Visits, shown: Page) -> None:
-    link = shared(shown)
-    opens(visits("404"), link)
-
-    shown.get_by_role("button", name="Revoke the link").first.click()
-    expect(shown.locator(".shares")).to_contain_text("Revoked")
-
-    late = visits("404")
-    late.page.goto(link)
-    expect(late.page.get_by_role("alert")).to_be_visible()
-    expect(late.page.locator(".lane")).to_have_count(0)
-
-
-def test_a_link_whose_time_is_over_opens_nothing(visits: Visits, stage: Stage, demo: Demo) -> None:
-    made = stage.api.post(f"/sessions/{demo.session_id}/shares", {"expiresInSeconds": 300})
-    link = f"#/shared/{made['token']}"
-    visits("404").to(link, ".timeline .lane")
-
-    outlive(stage, demo.session_id, made["shareId"])
-
-    late = visits("404")
-    late.page.goto(f"{late.base}{link}")
-    expect(late.page.get_by_role("alert")).to_be_visible()
-    expect(late.page.locator(".lane")).to_have_count(0)
-
-
-def outlive(stage: Stage, session_id: str, share_id: str) -> None:
-    """Have the share's fact say what it would if its five minutes had begun ten minutes ago."""
-    table = stage.client("dynamodb")
-    (item,) = [
-        item
-        for item in table.query(
-            TableName=stage.told["table"],
-            ConsistentRead=True,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": f"session#{session_id}"}},
-        )["Items"]
-        if share_id in item.get("told", {}).get("S", "")
-    ]
-    told = json.loads(item["told"]["S"])
-    told["expires_at"] = time.time_ns() // 1_000_000 - 300_000
-    table.put_item(TableName=stage.told["table"], Item={**item, "told": {"S": json.dumps(told)}})

@@ -3,9 +3,11 @@
 import pytest
 
 from chalicelib.core import events as e
+from chalicelib.core import ids
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.ids import Kind
 from chalicelib.flows import review
+from chalicelib.flows.ingest import ingest
 from chalicelib.flows.record import Wanted, start
 from chalicelib.ports import Filter
 from tests.builders import RID, ROOM, SESSION, WHO, stopped
@@ -129,6 +131,52 @@ def test_addresses_are_given_for_what_lies_below_the_session_and_nothing_is_read
     assert told == {"addresses": {key: world.shelf.url(key)}, "expiresAt": world.now() + 900_000}
     with pytest.raises(Invalid, match="sessions/another/a"):
         review.addresses(world, SESSION, [key, "sessions/another/a.webm"])
+
+
+def test_files_to_save_have_names_and_what_no_manifest_names_has_its_keys(world: MemoryWorld) -> None:
+    deliver(world, key_of(begun(world)))
+    until_quiet(world)
+    [made] = review.session(world, SESSION, 0, with_addresses=False)["artifacts"]
+    beside = ids.index_key(made["key"])
+
+    told = review.addresses(world, SESSION, [made["key"], beside], download=True)["addresses"]
+
+    assert told == {
+        made["key"]: world.shelf.url(made["key"], made["fileName"]),
+        beside: world.shelf.url(beside, ids.file_name(beside)),
+    }
+    with pytest.raises(NotFound, match="session_not_found"):
+        review.addresses(world, "another", ["sessions/another/a.webm"], download=True)
+
+
+def test_names_are_those_of_the_last_manifest_and_no_recording_is_read(world: MemoryWorld) -> None:
+    deliver(world, key_of(begun(world)))
+    until_quiet(world)
+    review.finish_session(world, SESSION, (), "app")
+    until_quiet(world)
+    [made, *_] = review.session(world, SESSION, 0, with_addresses=False)["artifacts"]
+    world.broken("ledger.read")
+
+    told = review.addresses(world, SESSION, [made["key"]], download=True)["addresses"]
+
+    assert told == {made["key"]: world.shelf.url(made["key"], made["fileName"])}
+
+
+def test_what_came_after_the_last_manifest_has_its_name_too(world: MemoryWorld) -> None:
+    recording_id = begun(world)
+    deliver(world, key_of(recording_id))
+    until_quiet(world)
+    review.finish_session(world, SESSION, (), "app")
+    until_quiet(world)
+    world.pass_time(1)
+    deliver(world, key_of(recording_id, "audio_1750000099000.webm"))
+    ingest(world, world.work.objects.popleft())
+    told = review.session(world, SESSION, 0, with_addresses=False)["artifacts"]
+    named = {artifact["key"]: artifact["fileName"] for artifact in told}
+
+    given = review.addresses(world, SESSION, list(named), download=True)["addresses"]
+
+    assert given == {key: world.shelf.url(key, name) for key, name in named.items()}
 
 
 def test_finishing_is_a_fact_with_its_author(world: MemoryWorld) -> None:

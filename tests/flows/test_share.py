@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core import ids
-from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.errors import Invalid, NotFound, Unavailable
 from chalicelib.core.ids import Kind
 from chalicelib.flows import review, share
 from chalicelib.flows.record import Wanted
@@ -60,6 +60,27 @@ def test_a_link_shows_the_session_and_gives_addresses_of_what_it_shows(world: Me
     assert not any("url" in artifact for artifact in told["artifacts"])
     assert given["addresses"] == {key: world.shelf.url(key) for key in keys}
     assert given["expiresAt"] == world.now() + world.settings.url_ms
+
+
+def test_a_link_gives_files_to_save_under_the_names_that_it_shows(world: MemoryWorld) -> None:
+    token = share.share(world, SESSION, WEEK_S, "app")["token"]
+    named = {artifact["key"]: artifact["fileName"] for artifact in shown(world, token)["artifacts"]}
+
+    given = share.shared_addresses(world, token, list(named), download=True)["addresses"]
+
+    assert given == {key: world.shelf.url(key, name) for key, name in named.items()}
+
+
+def test_what_the_last_manifest_shows_costs_no_look_at_the_recordings(world: MemoryWorld) -> None:
+    token = share.share(world, SESSION, WEEK_S, "app")["token"]
+    keys = [artifact["key"] for artifact in shown(world, token)["artifacts"]]
+    review.finish_session(world, SESSION, (), "app")
+    until_quiet(world)
+    world.broken("catalog.of_session")
+
+    assert share.shared_addresses(world, token, keys)["addresses"].keys() == set(keys)
+    with pytest.raises(Unavailable, match="of_session is down"):
+        share.shared_addresses(world, token, [*keys, "k"])
 
 
 def test_a_link_opens_nothing_once_it_is_over(world: MemoryWorld) -> None:

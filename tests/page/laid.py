@@ -13,6 +13,7 @@ from tests.page.stack import Stack, served
 # is in the stack's folder.
 SHOW = """async ([manifest, position]) => {
     const {Timeline} = await import('./web/now/timeline.js');
+    const {Peaks} = await import('./web/now/peaks.js');
     const player = {
         position, muted: new Set(), speaker: null,
         seek(ms) { this.position = ms; timeline.show(); },
@@ -25,6 +26,7 @@ SHOW = """async ([manifest, position]) => {
         },
         forget() {},
     };
+    player.peaks = new Peaks(addresses);
     const timeline = new Timeline(player, addresses);
     document.body.replaceChildren(timeline.element);
     timeline.draw(manifest);

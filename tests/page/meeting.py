@@ -10,6 +10,7 @@ from chalicelib.core import events as e
 from chalicelib.core.heads import RecordingHead, named, recording_head, session_head
 from chalicelib.core.ids import Kind, recording_id
 from chalicelib.core.manifest import NOTHING, manifest
+from chalicelib.core.naming import with_file_names
 from chalicelib.core.plan import NAMES, planned
 from chalicelib.core.recording import Recording
 from chalicelib.core.session import Session
@@ -72,12 +73,12 @@ class Meeting:
 
     def manifest(self) -> dict[str, Any]:
         """As the API tells it, but for the addresses."""
-        return manifest(self.session, self.wanted)
+        return with_file_names(manifest(self.session, self.wanted))
 
     @cached_property
-    def keys(self) -> frozenset[str]:
-        """Of what there are addresses."""
-        return frozenset(artifact["key"] for artifact in self.manifest()["artifacts"])
+    def files(self) -> dict[str, str]:
+        """The names of its artifacts, by their keys."""
+        return {artifact["key"]: artifact["fileName"] for artifact in self.manifest()["artifacts"]}
 
     def line(self) -> dict[str, Any]:
         """As a list of sessions has it."""

@@ -8,6 +8,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 from chalice.test import Client
 
 from app import app
+from chalicelib.adapters.s3 import attachment
 from chalicelib.core.pieces import AT_MOST, piece
 from chalicelib.core.share import pared
 from tests.browser import Door, Server, serving
@@ -62,7 +64,7 @@ class Stack:
             return self._media(unquote(url.path).rpartition("/")[2], url.query, headers.get("range"))
         below = url.path.removeprefix(PREFIX)
         if below in ("", "/") or below.startswith("/web/"):
-            return _by_chalice(below or "/", headers)
+            return _by_chalice(below or "/", headers["host"])
         asked = Asked(method, [unquote(part) for part in below.strip("/").split("/")], url.query, body)
         return self._api(asked, headers)
 
@@ -141,26 +143,31 @@ class Stack:
         return piece(told, int(query.get("cursor", 0)), lambda artifact: artifact, self.piece_bytes)
 
     def _addresses(self, asked: Asked, meeting: Meeting) -> Answer:
-        keys = asked.json["keys"]
-        strange = [key for key in keys if key not in meeting.keys]
+        keys, files = asked.json["keys"], meeting.files
+        strange = [key for key in keys if key not in files]
         if strange or not 1 <= len(keys) <= 200:
             return _refused(400, "invalid_keys", f"not keys of this session: {strange}")
         expires = _now() + self.valid_seconds * 1000
-        return _json({"addresses": {key: self._url(key) for key in keys}, "expiresAt": expires})
+        told = {key: attachment(files[key]) if asked.json["download"] else "inline" for key in keys}
+        urls = {key: self._url(key, disposition) for key, disposition in told.items()}
+        return _json({"addresses": urls, "expiresAt": expires})
 
-    def _url(self, key: str) -> str:
+    def _url(self, key: str, disposition: str) -> str:
         now = datetime.now(UTC)
         signed = f"X-Amz-Date={now:%Y%m%dT%H%M%SZ}&X-Amz-Expires={self.valid_seconds}&at={now.timestamp()}"
-        return f"http://127.0.0.1:{self.port}/outputs/{quote(key)}?{signed}"
+        asked = f"{signed}&response-content-disposition={quote(disposition)}"
+        return f"http://127.0.0.1:{self.port}/outputs/{quote(key)}?{asked}"
 
     def _media(self, name: str, query: str, wanted: str | None) -> Answer:
         self.media_asked.append(name)
-        if time.time() > float(parse_qs(query)["at"][0]) + self.valid_seconds:
+        signed = parse_qs(query)
+        if time.time() > float(signed["at"][0]) + self.valid_seconds:
             return _json({"Code": "AccessDenied", "Message": "Request has expired"}, 403)
         if not (self.folder / name).is_file():
             return _json({"Code": "NoSuchKey"}, 404)
         body = (self.folder / name).read_bytes()
         headers = {"Content-Type": "video/webm", "Accept-Ranges": "bytes"}
+        headers["Content-Disposition"] = signed.get("response-content-disposition", ["inline"])[0]
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted or "")
         if not asked:
             return 200, headers, body
@@ -169,9 +176,11 @@ class Stack:
         return 206, headers, body[first : last + 1]
 
 
-def _by_chalice(path: str, headers: dict[str, str]) -> Answer:
+@cache
+def _by_chalice(path: str, host: str) -> Answer:
+    """A file of the page, which does not change while we look."""
     with Client(app) as client:
-        answer = client.http.get(path, headers={"host": headers["host"]})
+        answer = client.http.get(path, headers={"host": host})
     return answer.status_code, dict(answer.headers), answer.body
 
 

@@ -2,18 +2,24 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
+from chalicelib.core.plan import NAMES
+from chalicelib.core.steps import Wanted
 from chalicelib.media.jpeg import Picture
 from chalicelib.media.sound.peaks import Peaks
+from tests.page.conftest import Watch
 from tests.page.laid import COLUMN, Open, bare, showing
 from tests.page.meeting import REVIEW, TROUBLED, UNDER_WAY, ZERO
+from tests.page.stack import Stack
 
 
 @pytest.fixture
@@ -50,6 +56,22 @@ def test_a_waveform_is_high_where_the_sound_is_loud(shown: Open) -> None:
     assert quiet <= 2
     assert loud >= 22
     assert 5 <= soft <= 0.6 * loud
+
+
+def test_what_is_drawn_and_listened_to_is_fetched_once(watch: Watch, stack: Stack, tmp_path: Path) -> None:
+    seen = replace(REVIEW, wanted=Wanted(frozenset({NAMES["peaks"]})), made=("sound",))
+    stack.meetings, stack.folder = [seen], tmp_path
+    for key in seen.files:
+        if key.endswith(".dat"):
+            (tmp_path / key.rpartition("/")[2]).write_bytes(Peaks().dat())
+    watched = watch(expected="404")
+    page = watched.open(seen.session_id)
+    keys = [key for key in seen.files if key.endswith(".dat") and "screen" not in key]
+    page.locator(".lane").last.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+
+    fetched = [unquote(urlsplit(url).path).removeprefix("/outputs/") for url in watched.asked]
+    assert sorted(key for key in fetched if key in keys) == sorted(keys)
 
 
 CELLS = [(60, 90, 90), (120, 60, 200), (180, 200, 60), (235, 128, 128)]

@@ -104,7 +104,7 @@ def test_a_shared_screen_takes_the_stage(watch: Watch) -> None:
     screen, face = (page.locator(s).first.bounding_box() for s in (".screens .tile", ".faces .tile"))
     assert screen
     assert face
-    assert screen["width"] > 3 * face["width"]
+    assert screen["width"] > 2 * face["width"]
 
 
 KEYS = {

@@ -1,11 +1,14 @@
 """A link that opens one session to whoever has it, for a while, and gives nothing else away."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from chalicelib.core.plan import NAMES
+from chalicelib.core.steps import Wanted
 from tests.page.conftest import GO, Watch
 from tests.page.meeting import HOSTILE, REVIEW, TROUBLED, UNDER_WAY, Meeting
 from tests.page.stack import TOKEN, Stack
@@ -141,6 +144,28 @@ def test_a_finished_session_closes_at_the_moment_that_its_page_told(watch: Watch
     expect(page.get_by_role("alert").locator("h1")).to_have_text(NOTHING)
 
 
+@pytest.mark.parametrize("lent", [False, True], ids=["own", "shared"])
+def test_everybodys_poster_is_their_own(watch: Watch, stack: Stack, lent: bool) -> None:
+    seen = replace(REVIEW, wanted=Wanted(frozenset({NAMES["poster"]})), made=("poster",))
+    stack.meetings = [seen]
+    watched = watch(expected="404")
+    if lent:
+        shared(watched.page, stack, seen, "?t=2")
+    else:
+        watched.open(seen.session_id)
+        watched.page.locator(".scrub").fill("2000")
+    posters = {
+        made["participantId"]: made["key"]
+        for made in seen.manifest()["artifacts"]
+        if made["product"] == "poster" and made["kind"] == "video" and made["start"] <= 2_000
+    }
+
+    for who in REVIEW.names:
+        poster = watched.page.locator(f'.faces .tile[data-participant="{who}"] .poster')
+        assert poster.get_attribute("data-key") == posters.get(who)
+    assert len(posters) == 2
+
+
 def test_links_are_listed_and_revoked_one_by_one(watch: Watch, stack: Stack) -> None:
     stack.share(REVIEW, 3_600)
     stack.share(REVIEW, 7_200)
@@ -152,6 +177,7 @@ def test_links_are_listed_and_revoked_one_by_one(watch: Watch, stack: Stack) -> 
     expect(rows).to_have_count(3)
     expect(rows.filter(has_text="Works until")).to_have_count(2)
     expect(rows.filter(has_text="Expired")).to_have_count(1)
+    expect(rows.filter(has_text=re.compile("Made today, "))).to_have_count(3)
 
     page.get_by_role("button", name="Revoke").first.click()
 

@@ -191,6 +191,18 @@ _S3: list[_Row] = [
         "contracts/buckets::more_than_a_page_of_objects_is_listed",
     ),
     (
+        "a file's name says no more in a header than a name",
+        'r"[^A-Za-z0-9._-]"',
+        'r"[^ -~]"',
+        "contracts/presigned::no_name_says_more_in_a_header_than_a_name",
+    ),
+    (
+        "a file that is to be saved is not shown",
+        "if save_as is None else attachment(save_as)",
+        "if key else attachment(save_as or key)",
+        "contracts/presigned::a_file_is_saved_under_the_name_that_was_asked_for",
+    ),
+    (
         "an address is short-lived",
         "ExpiresIn=self.url_seconds",
         "ExpiresIn=604_800",
@@ -357,8 +369,8 @@ _FLOW_SHARE: list[_Row] = [
     ),
     (
         "a link gives addresses of what it shows alone",
-        "return addressed(world, keys, shown.__contains__)",
-        "return addressed(world, keys, lambda key: True)",
+        "refuse(key for key in keys if key not in shown)",
+        "refuse(())",
         "flows/share::a_link_gives_no_address_of_anything_that_it_does_not_show",
     ),
 ]
@@ -366,9 +378,36 @@ _FLOW_SHARE: list[_Row] = [
 _REVIEW: list[_Row] = [
     (
         "addresses are given for the session's own files alone",
-        "lambda key: ids.is_output_of(key, session_id)",
-        "lambda key: True",
+        "refuse(key for key in keys if not ids.is_output_of(key, session_id))",
+        "refuse(())",
         "flows/review::addresses_are_given_for_what_lies_below_the_session_and_nothing_is_read",
+    ),
+    (
+        "the last manifest tells of a session's files only where it has all of them",
+        "return names if names.keys() >= set(keys) else",
+        "return names if names else",
+        "flows/review::what_came_after_the_last_manifest_has_its_name_too",
+    ),
+]
+
+_NAMING: list[_Row] = [
+    (
+        "no two files of a session are saved under one name",
+        "while told in taken:",
+        "while not told:",
+        "core/naming::all_files_of_a_session_fit_into_one_folder",
+    ),
+    (
+        "people of one name are told apart",
+        "name if bearers[name] == 1 else",
+        "name if bearers[name] else",
+        "core/naming::people_of_one_name_are_told_apart_in_all_their_files",
+    ),
+    (
+        "a name leads nowhere and hides nothing",
+        "if category(sign)[0] in _KEPT else",
+        "if category(sign)[0] else",
+        "core/naming::a_name_hides_and_ends_nothing",
     ),
 ]
 
@@ -1470,6 +1509,7 @@ _TABLE: dict[str, list[_Row]] = {
     "core/events.py": _EVENTS,
     "flows/receive.py": _RECEIVE,
     "core/share.py": _SHARE,
+    "core/naming.py": _NAMING,
     "flows/share.py": _FLOW_SHARE,
     "flows/review.py": _REVIEW,
     "routes/http.py": _HTTP,

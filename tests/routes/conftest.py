@@ -83,7 +83,7 @@ def calls() -> list[tuple[str, str]]:
     return _CALLS
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aws() -> Iterator[dict[str, str]]:
     """An AWS with all that the API needs but the table; gives the settings."""
     before = {name: os.environ.get(name) for name in _CREDENTIALS}
@@ -124,7 +124,7 @@ def _ground() -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def table_shape() -> dict[str, Any]:
     """The table's keys and indexes as the deployed template has them."""
     template = yaml.load((ROOT / ".chalice/template.yaml").read_text(), _Loader)  # noqa: S506  # ours, and safe
@@ -133,14 +133,14 @@ def table_shape() -> dict[str, Any]:
     return {name: told[name] for name in names}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dynamodb(aws: dict[str, str]) -> Any:
     """A client of the tests' own."""
     assert aws
     return boto3.client("dynamodb")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def laid_table(dynamodb: Any, table_shape: dict[str, Any]) -> str:
     """The table, once."""
     dynamodb.create_table(TableName=TABLE, **table_shape)

@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
@@ -28,9 +28,9 @@ def shown(api: Gateway, token: str, query: str = "") -> Answer:
     return api.get(f"/shared/{token}", query, by=None)
 
 
-def asked(api: Gateway, token: str, keys: Any) -> Answer:
+def asked(api: Gateway, token: str, keys: Any, **more: Any) -> Answer:
     """The addresses that somebody gets who has nothing but this."""
-    return api.post(f"/shared/{token}/addresses", {"keys": keys}, by=None)
+    return api.post(f"/shared/{token}/addresses", {"keys": keys, **more}, by=None)
 
 
 def test_a_link_opens_the_session_to_who_has_no_other_proof(api: Gateway, token: str) -> None:
@@ -155,6 +155,28 @@ def test_many_keys_fit_into_a_body(api: Gateway) -> None:
 
     assert len(api.post("/sessions/session-1/addresses", {"keys": keys}).told["addresses"]) == 200
     assert api.post("/sessions/session-1/addresses", b" " * 131_073).status == 413
+
+
+def test_files_are_saved_under_their_names_by_who_asks_to(api: Gateway, token: str) -> None:
+    [made] = shown(api, token).told["artifacts"]
+    path, body = "/sessions/session-1/addresses", {"keys": [made["key"]]}
+
+    for answer in (asked(api, token, body["keys"], download=True), api.post(path, body | {"download": True})):
+        told = parse_qs(urlsplit(answer.told["addresses"][made["key"]]).query)
+        said = f'attachment; filename="{made["fileName"]}"'
+        assert told["response-content-disposition"] == [said]
+        assert made["fileName"].endswith("-ann-audio-repaired-00-00-00.webm")
+    assert "=attachment" not in api.post(path, body | {"download": False}).body
+
+
+@pytest.mark.parametrize("download", ["true", 1, None, [], {}], ids=range(5))
+def test_to_save_or_not_to_save(api: Gateway, token: str, download: Any) -> None:
+    body = {"keys": ["sessions/session-1/a"], "download": download}
+    for answer in (
+        asked(api, token, body["keys"], download=download),
+        api.post("/sessions/session-1/addresses", body),
+    ):
+        assert answer.refusal == (400, "invalid_download", "download")
 
 
 # --- a manifest without addresses, and in pieces --------------------------------------------------

@@ -1,0 +1,1 @@
+"""The doors, behind an API Gateway and over an AWS in this process."""
