@@ -28,6 +28,7 @@ from chalicelib.core.composition import Request, composition_id
 from chalicelib.core.cutting import chunks, picture
 from chalicelib.core.errors import NotFound, NotNow
 from chalicelib.core.ids import Kind
+from chalicelib.core.layout import layout
 from chalicelib.core.mixing import mixing, without
 from chalicelib.core.plan import sources, states
 from chalicelib.core.playlist import MASTER
@@ -135,7 +136,7 @@ def _written(world: World, run: Run, session: Session, request: Request) -> byte
 
 def _levels(world: World, session: Session) -> dict[str, bytes]:
     """How loud everybody's microphone is, where that was made of what is known now."""
-    current = sources(session, world.settings.mix_lufs)
+    current = sources(session, world.settings.mix_lufs, layout(session))
     made = [
         fact
         for fact in session.made
