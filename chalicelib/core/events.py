@@ -430,6 +430,18 @@ class ShareRevoked(Event):
     by: str
 
 
+# --- what was asked for of the whole session, which is no news of it either -----------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionComposed(Event):
+    """A composition of the session was asked for; its own facts tell the rest."""
+
+    SAME_IF = ("composition_id",)
+
+    composition_id: str
+
+
 # --- what we made and concluded; conclusions never count as news ----------------------------------
 
 
@@ -589,7 +601,9 @@ OF_COMPOSITIONS = (
     CompositionRequested, CompositionPlanned, ChunkRendered, CompositionBilled,
     CompositionFinished, CompositionFailed, CompositionCancelled,
 )  # fmt: skip
-CONCLUSIONS = (VerdictReached, ManifestMade, SessionShared, ShareRevoked)  # nothing follows from these
+CONCLUSIONS = (  # nothing follows from these
+    VerdictReached, ManifestMade, SessionShared, ShareRevoked, SessionComposed,
+)  # fmt: skip
 _TYPES = {
     told.__name__: told
     for told in (
@@ -601,7 +615,8 @@ _TYPES = {
         WorkGivenUp, WorkRedriven,
         SegmentOverdue, EndOverdue,
         SessionStarted, SessionEnded, ParticipantJoined, ParticipantLeft, ParticipantListed, FinishRequested,
-        SessionShared, ShareRevoked, VerdictReached, ArtifactMade, ProductFailed, ManifestMade,
+        SessionShared, ShareRevoked, SessionComposed,
+        VerdictReached, ArtifactMade, ProductFailed, ManifestMade,
         *OF_COMPOSITIONS,
     )
 }  # fmt: skip

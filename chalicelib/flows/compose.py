@@ -28,7 +28,7 @@ from chalicelib.core.staging import scenes
 from chalicelib.core.timeline import DAY_MS
 from chalicelib.core.views import composition_view
 from chalicelib.flows.settle import read_session
-from chalicelib.ports import World, composition_subject
+from chalicelib.ports import World, composition_subject, session_subject
 
 OVER = ("failed", "cancelled")
 STREAM_MS = DAY_MS  # how long the address of a stream opens it: longer than anybody plays it
@@ -108,6 +108,9 @@ def _asked(world: World, session: Session, request: Request, before: Composition
         dollars=round(reckoned.dollars, 6),
         by=by,
     )
+    # Found from its session before it is there: who looks for it passes over what nobody asked for.
+    named = e.SessionComposed(at=fact.at, composition_id=before.composition_id)
+    world.ledger.append(session_subject(session.session_id), named)
     if not world.ledger.append(composition_subject(before.composition_id), fact):
         return _read(world, before.composition_id)  # somebody else asked at the same time
     return Composition.of(before.composition_id, before.facts | {fact})
@@ -127,9 +130,24 @@ def _estimate(world: World, session: Session, request: Request) -> Estimate:
 
 def composition(world: World, session_id: str, wanted: str, public_url: str) -> dict[str, Any]:
     """How far it is, and where it can be had; `NotFound` where nobody asked for it."""
-    found, now = _known(world, session_id, wanted), world.now()
-    base = f"{public_url}/sessions/{quote(session_id, safe='')}/compositions/{wanted}"
-    return {**composition_view(found, now), "urls": _urls(world, session_id, found, base)}
+    return _told(world, _known(world, session_id, wanted), public_url)
+
+
+def compositions(world: World, session_id: str, public_url: str) -> dict[str, Any]:
+    """All of a session that anybody asked for, the last request first."""
+    facts = world.ledger.read(session_subject(session_id))
+    named = [fact.composition_id for fact in facts if isinstance(fact, e.SessionComposed)]
+    read = world.ledger.read_each([composition_subject(wanted) for wanted in named])
+    every = [Composition.of(wanted, facts) for wanted, facts in zip(named, read, strict=True)]
+    told = [_told(world, found, public_url) for found in every if found.requested]
+    return {"compositions": sorted(told, key=lambda one: (-one["requestedAt"], one["compositionId"]))}
+
+
+def _told(world: World, found: Composition, public_url: str) -> dict[str, Any]:
+    assert found.requested is not None
+    session_id = found.requested.session_id
+    base = f"{public_url}/sessions/{quote(session_id, safe='')}/compositions/{found.composition_id}"
+    return {**composition_view(found, world.now()), "urls": _urls(world, session_id, found, base)}
 
 
 def _urls(world: World, session_id: str, found: Composition, base: str) -> dict[str, str]:

@@ -31,6 +31,16 @@ def make(session_id: str) -> dict[str, Any]:
     return compose.compose(wiring.world(), known, told, http.caller(request))
 
 
+@bp.route(
+    "/sessions/{session_id}/compositions", methods=["GET"], authorizer=authorize, content_types=http.ANY_TYPE
+)
+@http.answers(200)
+def every(session_id: str) -> dict[str, Any]:
+    """All of them, the last request first."""
+    known = ids.told_id(http.in_path(session_id), "sessionId")
+    return compose.compositions(wiring.world(), known, wiring.public_url(bp.current_request.context))
+
+
 @bp.route(_ONE, methods=["GET"], authorizer=authorize, content_types=http.ANY_TYPE)
 @http.answers(200)
 def look(session_id: str, composition_id: str) -> dict[str, Any]:

@@ -93,7 +93,19 @@ def test_the_same_request_of_the_same_session_is_the_same_composition(world: Mem
     assert asked(world, layout="single") != first["compositionId"]
 
 
-@pytest.mark.parametrize("effects", range(2))
+def test_a_sessions_compositions_are_found_the_last_request_first(world: MemoryWorld) -> None:
+    grid = asked(world)
+    world.pass_time(1_000)
+    single = asked(world, layout="single")
+    asked(world)
+
+    told = compose.compositions(world, SESSION, URL)["compositions"]
+
+    assert [one["compositionId"] for one in told] == [single, grid]
+    assert told[1] == seen(world, grid)
+
+
+@pytest.mark.parametrize("effects", range(3))
 def test_a_request_that_died_is_made_good_by_the_next(world: MemoryWorld, effects: int) -> None:
     world.tape.dies_in(effects)
     with pytest.raises(Died):

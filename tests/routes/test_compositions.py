@@ -68,6 +68,17 @@ def test_what_is_asked_for_is_begun_once(api: Gateway, composition_id: str) -> N
     }
 
 
+def test_a_sessions_compositions_are_listed(api: Gateway, composition_id: str) -> None:
+    other = api.post(HERE, {"layout": "single"}).told["compositionId"]
+
+    told = api.get(HERE)
+
+    assert told.status == 200
+    assert {one["compositionId"] for one in told.told["compositions"]} == {composition_id, other}
+    assert api.get(f"{HERE}/{other}").told in told.told["compositions"]
+    assert api.get("/sessions/another/compositions").told == {"compositions": []}
+
+
 def test_it_is_told_how_far_it_is(api: Gateway, composition_id: str) -> None:
     before = api.get(f"{HERE}/{composition_id}").told
     rendered(composition_id, 1)
