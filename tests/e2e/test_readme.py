@@ -91,6 +91,7 @@ def test_the_api_is_called_with_curl(stage: Stage, environ: dict[str, str]) -> N
     assert said.count('"recordingId"') >= 4
     assert '"manifestVersion": 2' in said or "session_not_found" in said
     assert '"phase": "starting"' in said
+    assert '"compositions"' in said
     assert stage.waiting("deadLetterQueue") == 0
     meeting.end()
 
