@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up down logs demo test soak check bench screenshots package deploy wire token redrive clean
+.PHONY: help setup up down logs demo test soak check bench screenshots contact-sheet package deploy wire token redrive clean
 
 PY := .venv/bin/python
 STAGE ?= prod
@@ -11,7 +11,7 @@ VIDEOSDK_SECRET ?= tracklane/videosdk
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- on this machine ---------------------------------------------------------------------------------------------
 
@@ -57,6 +57,9 @@ bench: .local/venv.stamp .local/aws.stamp .local/browser.stamp ## measure, each 
 
 screenshots: .local/venv.stamp .local/browser.stamp ## take pictures of the page: .local/screenshots/, and the README's
 	@$(PY) -m local.screenshots
+
+contact-sheet: .local/venv.stamp ## render a frame of each layout: .local/contact-sheet.png, and the README's
+	@OPENBLAS_NUM_THREADS=1 $(PY) -m local.contact_sheet
 
 # --- in an account -----------------------------------------------------------------------------------------------
 

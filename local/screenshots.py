@@ -50,7 +50,7 @@ def main() -> None:
             _taken(browser, stack, shot, FOLDER / f"{name}.png")
             print(FOLDER / f"{name}.png")
         browser.close()
-    _fewer_colours(FOLDER / "session.png", BEST)
+    fewer_colours(FOLDER / "session.png", BEST)
     size = BEST.stat().st_size
     print(f"{BEST}: {size / 1000:.0f} kB")
     assert size < AT_MOST, "the README's picture is too large"
@@ -80,7 +80,8 @@ def _taken(browser: Browser, stack: Stack, shot: Shot, path: Path) -> None:
     context.close()
 
 
-def _fewer_colours(source: Path, target: Path) -> None:
+def fewer_colours(source: Path, target: Path) -> None:
+    """Write a picture again, with 256 colours."""
     palette = "split[a][b];[a]palettegen=stats_mode=full[p];[b][p]paletteuse=dither=bayer:bayer_scale=4"
     quiet = ("-hide_banner", "-loglevel", "error", "-y")
     command = [get_ffmpeg_exe(), *quiet, "-i", str(source), "-vf", palette, "-compression_level", "100"]

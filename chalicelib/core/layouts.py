@@ -1,14 +1,17 @@
 """Where tiles lie: rectangles of even pixels inside an area, none over another.
 
 Tiles have the shape of 16:9, which is what cameras send: so nothing of a picture is cut and a picture of the
-tile's size need not be scaled. Where there is one tile, it is the whole area.
+tile's size need not be scaled. In an upright area they may be as narrow as 3:2, for much of it would be empty
+otherwise. Where there is one tile, it is the whole area.
 """
 
 from dataclasses import dataclass
 
 SEATS = 25  # of a grid
 BESIDE = 8  # a large tile, at most
-_SMALL = 5  # tiles that the column beside a large tile has room for, at least: it is not wider then
+# Tiles that the column beside a large tile has room for, at least: it is not wider then; and the row below.
+_SMALL, _SMALL_BELOW = 5, 3
+_WIDE, _NARROW = 16 / 9, 3 / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,9 @@ def staged(area: Rect, beside: int) -> tuple[Rect, ...]:
     if not beside:
         return (area,)
     if area.height > area.width:
-        lying = _staged(_turned(area), beside, 9 / 16)
+        lying = _staged(_turned(area), beside, _SMALL_BELOW, 1 / _WIDE)
         return tuple(map(_turned, lying))
-    return _staged(area, beside, 16 / 9)
+    return _staged(area, beside, _SMALL, _WIDE)
 
 
 def inset(area: Rect) -> Rect:
@@ -66,9 +69,9 @@ def part(area: Rect, x: float, y: float, width: float, height: float) -> Rect:
     return Rect(area.x + left, area.y + top, right - left, bottom - top)
 
 
-def _staged(area: Rect, beside: int, shape: float) -> tuple[Rect, ...]:
+def _staged(area: Rect, beside: int, least: int, shape: float) -> tuple[Rect, ...]:
     gap = _gap(area)
-    height = _even((area.height - gap) / max(beside, _SMALL) - gap)
+    height = _even((area.height - gap) / max(beside, least) - gap)
     width = _even(height * shape)
     column = area.x + area.width - gap - width
     top = area.y + _even((area.height - _length(height, beside, gap)) / 2)
@@ -85,7 +88,8 @@ def _tile(area: Rect, gap: int, across: int, down: int) -> tuple[int, int]:
     """The size of the largest tile that so many columns and rows leave room for."""
     width = (area.width - (across - 1) * gap) / across
     height = (area.height - (down - 1) * gap) / down
-    return _even(min(width, height * 16 / 9)), _even(min(height, width * 9 / 16))
+    narrow = _WIDE if area.width >= area.height else _NARROW
+    return _even(min(width, height * _WIDE)), _even(min(height, width / narrow))
 
 
 def _length(tile: int, count: int, gap: int) -> int:

@@ -97,7 +97,7 @@ def fitted(tile: Tile, width: int, height: int) -> Fitted:
 
     A camera fills its tile where that cuts no more than `CUT_AT_MOST` of it, and is not scaled where no more
     than `TRIMMED` has to be cut for that. Otherwise, and always for a screen, all of the picture is shown in
-    the middle, and the tile around it is left as it was.
+    the middle.
     """
     camera = isinstance(tile.shows, Video) and tile.shows.kind is Kind.VIDEO
     if camera and (crop := _crop(tile, width, height)) is not None:

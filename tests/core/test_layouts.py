@@ -90,13 +90,23 @@ def test_the_last_row_of_a_grid_is_in_the_middle() -> None:
     assert abs(left - right) <= 2
 
 
+@pytest.mark.parametrize(("count", "size"), [(2, (704, 468)), (6, (348, 232)), (9, (348, 232))])
+def test_in_an_upright_canvas_tiles_are_less_wide_but_cameras_still_fill_them(
+    count: int, size: tuple[int, int]
+) -> None:
+    tile = grid(inset(Rect(0, 0, 720, 1280)), count)[0]
+    found = fitted(Tile(tile.x, tile.y, tile.width, tile.height, CAMERA), 640, 360)
+
+    assert (tile.width, tile.height) == (found.width, found.height) == size
+
+
 def test_where_the_canvas_is_upright_the_small_tiles_lie_below() -> None:
     large, *small = staged(Rect(0, 0, 720, 1280), 4)
 
     assert large.width > 700
     assert {tile.y for tile in small} == {small[0].y}
     assert small[0].y > large.y + large.height
-    assert small[0].width > small[0].height
+    assert small[0].width > small[0].height > 90
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=8), EVEN)

@@ -131,7 +131,7 @@ def scene(look: Look | None, size: tuple[int, int]) -> list[av.VideoFrame]:
     found = []
     for index in range(count):
         turn = index / count
-        rgb = (_face(turn, half, look) if look else _slide(turn, half)).astype(np.uint8)
+        rgb = (face(turn, half, look) if look else slide(turn, half)).astype(np.uint8)
         frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(*size, format="yuv420p")
         frame.pts, frame.time_base = index * 1000 // FPS, Fraction(1, 1000)
         found.append(frame)
@@ -162,7 +162,7 @@ def _loop(file: Any, stream: Any, frames: Iterable[Any], lasts: int, step: int) 
         file.mux(packet)
 
 
-def _face(turn: float, size: tuple[int, int], look: Look) -> Array:
+def face(turn: float, size: tuple[int, int], look: Look) -> Array:
     """Head and shoulders, softly lit, moving a little."""
     x, y = _grid(size)
     way = 2 * math.pi * (turn + look.seed / 7)
@@ -178,7 +178,7 @@ def _face(turn: float, size: tuple[int, int], look: Look) -> Array:
     return canvas.clip(0, 255)
 
 
-def _slide(turn: float, size: tuple[int, int]) -> Array:
+def slide(turn: float, size: tuple[int, int]) -> Array:
     """A slide with bars that grow and a pointer that wanders."""
     x, y = _grid(size)
     x *= size[1] / size[0]

@@ -6,7 +6,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
-from chalicelib.core.scenes import Fitted, Tile, fitted
+from chalicelib.core.ids import Kind
+from chalicelib.core.scenes import Fitted, Tile, Video, fitted
 
 type Plane = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 type Planes = tuple[Plane, Plane, Plane]
@@ -19,6 +20,7 @@ _SCALER = (
 )  # as FFmpeg's own filter; bilinear is softer, and no cheaper that one could tell
 _HARDLY = 0.01  # of a side: nobody sees a picture that is so much narrower
 _HD = 1  # FFmpeg's number of BT.709's matrix
+_PLATE = 48, 130, 127  # behind cameras that do not fill their tiles: as light as cards are
 
 
 class Canvas:
@@ -30,9 +32,14 @@ class Canvas:
         self.frame = VideoFrame.from_numpy_buffer(self._memory, _FORMAT)
         self._background = background
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Its width and height."""
+        return self._memory.shape[1], self._memory.shape[0] * 2 // 3
+
     def clear(self) -> None:
         """All background."""
-        self.fill(0, 0, self._memory.shape[1], self._memory.shape[0] * 2 // 3, self._background)
+        self.fill(0, 0, *self.size, self._background)
 
     def fill(self, x: int, y: int, width: int, height: int, colour: Colour) -> None:
         """A rectangle of even sides in one colour."""
@@ -73,9 +80,13 @@ class Place:
         """Whether a picture has another size than the one before, and so perhaps another place."""
         return self._size not in ((0, 0), (picture.width, picture.height))
 
-    def put(self, picture: VideoFrame, canvas: Canvas) -> None:
-        """Draw a picture where it belongs."""
+    def put(self, picture: VideoFrame, canvas: Canvas, *, bare: bool) -> None:
+        """Draw a picture where it belongs. Where the tile may still be `bare`, what a camera leaves of it is
+        drawn too; a tile that is the whole canvas has the background there."""
+        bare = bare or self._fitted is None
         fit = self._fit(picture)
+        if bare:
+            self._back(fit, canvas)
         if picture.colorspace == _HD or picture.format.name != _FORMAT:
             picture = self._plain.reformat(
                 picture, format=_FORMAT, dst_colorspace=Colorspace.ITU601, threads=1
@@ -90,6 +101,12 @@ class Place:
             source = _planes_of(scaled)
         for into, found in zip(self._target(canvas, fit), source, strict=True):
             into[:] = found[: into.shape[0], : into.shape[1]]
+
+    def _back(self, fit: Fitted, canvas: Canvas) -> None:
+        tile, size = self.tile, (self.tile.width, self.tile.height)
+        camera = isinstance(tile.shows, Video) and tile.shows.kind is Kind.VIDEO
+        if camera and size not in (canvas.size, (fit.width, fit.height)):
+            canvas.fill(tile.x, tile.y, *size, _PLATE)
 
     def _fit(self, picture: VideoFrame) -> Fitted:
         size = picture.width, picture.height

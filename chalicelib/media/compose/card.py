@@ -16,15 +16,15 @@ from chalicelib.media.compose.text import Coverage, caption, clusters, drawable
 type Shape = NDArray[np.float32]
 
 # Luma, and how far chroma is from grey; both in video's range. White is 4.5 times as light as any disc.
-_GROUND, _DISC, _INITIALS, _NAME = (42, 4.0), (100, 36.0), (235, 0.0), (209, 0.0)
+_GROUND, _DISC, _INITIALS, _NAME = (48, 4.0), (100, 36.0), (235, 0.0), (209, 0.0)
 
 # In parts of the card's shorter side: the disc's diameter, and the gap below it. The name's line grows less.
 _DIAMETER, _GAP = 0.44, 0.05
 _LINE, _LINE_LEAST = 0.07, 10
 # In parts of the card's width, and of the disc's diameter.
 _NAME_WIDTH, _INITIALS_LINE = 0.88, 0.62
-# Smaller cards are discs alone: a name would not be legible.
-_NAMED_FROM = 72
+# Smaller tiles bear no name: it would not be legible, or hide the face.
+NAMED_FROM = 72
 
 # Vowels of Thai and Lao that are written before the consonant which they follow.
 _BEFORE_CONSONANT = "เแโใไເແໂໃໄ"
@@ -44,7 +44,7 @@ def card(name: str, width: int, height: int, hue: int) -> Card:
     Without a name that can be drawn it shows the shape of a person.
     """
     shorter = min(width, height)
-    shown = drawable(name) if shorter >= _NAMED_FROM else ""
+    shown = drawable(name) if shorter >= NAMED_FROM else ""
     diameter, line = _DIAMETER * shorter, round(_LINE_LEAST + _LINE * shorter) if shown else 0
     gap = _GAP * shorter if shown else 0
     middle = width / 2, (height - gap - line) / 2

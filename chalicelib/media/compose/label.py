@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from chalicelib.core import scenes
 from chalicelib.core.scenes import Tile
 from chalicelib.media.compose.canvas import SHARES, Canvas, Colour, colour_of
-from chalicelib.media.compose.card import card, hue_of
+from chalicelib.media.compose.card import NAMED_FROM, card, hue_of
 from chalicelib.media.compose.text import Coverage, caption
 
 type _Weights = NDArray[np.uint16]
 
-# A name's line, as a part of its tile's height, and what it is at least and at most, in pixels.
-_LINE, _LEAST, _MOST = 1 / 11, 16, 40
+# A name's line in pixels: a part of the tile's shorter side, and never less than is legible; large tiles have
+# less of it.
+_LINE, _SLOWER, _LEAST = 1 / 11, 1 / 45, 16
+_CORNER = 1 / 5  # the radius of its ground's corners, as a part of its height
 _WHITE, _BLACK = colour_of("#f5f6f7"), colour_of("#101214")
 _SHADE = 0.55  # how much a name's ground hides
 
@@ -73,18 +75,25 @@ def label_of(tile: Tile) -> _Caption | _Card:
 
 def _named(tile: Tile, name: str) -> list[_Patch]:
     """The name in the lower left corner, and its ground; nothing where there is no room."""
-    height = _even(min(_MOST, max(_LEAST, tile.height * _LINE)))
+    side = min(tile.width, tile.height)
+    height = _even(max(_LEAST, min(side * _LINE, _LEAST + side * _SLOWER)))
     inset = _even(height / 3)
     letters = caption(name, tile.width - 3 * inset, height)
-    if letters.shape[1] == 0 or tile.height < height + 2 * inset:
+    if letters.shape[1] == 0 or side < NAMED_FROM:
         return []
     width = min(_even(tile.width - 2 * inset), _even(letters.shape[1] + inset + 1))
-    ground = np.full((height, width), round(255 * _SHADE), np.uint8)
+    ground = np.rint(255 * _SHADE * _rounded(width, height, _CORNER * height)).astype(np.uint8)
     left = (width - letters.shape[1]) // 2
     over = np.zeros_like(ground)
     over[:, left : left + letters.shape[1]] = letters
     x, y = tile.x + inset, tile.y + tile.height - inset - height
     return [_patch(x, y, ground, _BLACK), _patch(x, y, over, _WHITE)]
+
+
+def _rounded(width: int, height: int, radius: float) -> NDArray[Any]:
+    """How much of each pixel a rectangle with round corners covers, from 0 to 1."""
+    x, y = (np.abs(np.arange(side) + 0.5 - side / 2) - side / 2 + radius for side in (width, height))
+    return np.clip(radius + 0.5 - np.hypot(np.maximum(x, 0), np.maximum(y, 0)[:, None]), 0, 1)
 
 
 def _patch(x: int, y: int, coverage: Coverage, colour: Colour) -> _Patch:

@@ -180,16 +180,17 @@ class _Stage:
             canvas.clear()
         drawn = set[int]()
         for number, one in enumerate(self._shown):
-            if whole or id(one.screen) in changed or not drawn.isdisjoint(one.under):
+            bare = whole or not drawn.isdisjoint(one.under)
+            if bare or id(one.screen) in changed:
                 drawn.add(number)
-                _draw(one, canvas)
+                _draw(one, canvas, bare=bare)
 
 
-def _draw(one: _Shown, canvas: Canvas) -> None:
+def _draw(one: _Shown, canvas: Canvas, *, bare: bool) -> None:
     if one.screen is not None:
         if one.screen.picture is None:
             return
-        one.place.put(one.screen.picture, canvas)
+        one.place.put(one.screen.picture, canvas, bare=bare)
     if one.label is not None:
         one.label.draw(canvas)
 
