@@ -42,7 +42,7 @@ soak: .local/venv.stamp .local/aws.stamp ## try the invariants of tests/reliabil
 	@rm -f .local/soak.md
 	@$(PY) -m pytest tests/reliability/test_load.py --soak $(if $(SEED),--seed $(SEED)); \
 	passed=$$?; \
-	$(PY) -m pytest -n 2 --dist worksteal tests/reliability tests/media/test_traps.py --ignore tests/reliability/test_load.py --soak $(if $(SEED),--seed $(SEED)) && exit $$passed
+	$(PY) -m pytest -n 2 --dist worksteal tests/reliability tests/media/test_traps.py tests/media/compose/test_drift.py --ignore tests/reliability/test_load.py --soak $(if $(SEED),--seed $(SEED)) && exit $$passed
 
 check: .local/venv.stamp ## lint, types, and what CloudFormation would refuse
 	@$(PY) -m ruff check .

@@ -148,10 +148,10 @@ def main() -> None:
         frames = {shot.told: _frame(engine, shot) for shot in SHOTS}
     for place, (told, frame) in enumerate(frames.items()):
         (FOLDER / f"{place:02}-{told.replace(' ', '-').replace(':', '')}.png").write_bytes(_png(frame))
-    SHEET.write_bytes(_png(_laid(list(frames.items()), 360, 2040)))
+    SHEET.write_bytes(_png(_laid(list(frames.items()), 360, 2016)))
     shown = [(shot.told, frames[shot.told]) for shot in SHOTS if shot.best]
     large = FOLDER / "best.png"
-    large.write_bytes(_png(_laid(shown, 270, 1500)))
+    large.write_bytes(_png(_laid(shown, 270, 1536)))
     fewer_colours(large, BEST)
     print(f"{SHEET}\n{BEST}: {BEST.stat().st_size / 1000:.0f} kB")
     assert BEST.stat().st_size < AT_MOST, "the README's picture is too large"
