@@ -12,7 +12,9 @@ from tests.flows.stage import FILE, begun, pass_by, webhook
 
 type Template = dict[str, Any]
 
-FUNCTIONS = {"APIHandler", "Authorize", "Ingest", "Render", "Settle", "Reconcile", "Sweep"}
+COMPOSING = {"ComposePlan", "Compose", "ComposeEnd"}
+FUNCTIONS = {"APIHandler", "Authorize", "Ingest", "Render", "Settle", "Reconcile", "Sweep", *COMPOSING}
+COMPOSITIONS = {"Fn::Sub": "${OutputBucket.Arn}/sessions/*/compositions/*"}
 # X-Ray has no resources that could be named.
 WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
@@ -66,7 +68,7 @@ def test_no_function_may_do_everything_with_a_service(template: Template) -> Non
         assert not [action for action in statement["Action"] if action.endswith(":*")], function
 
 
-def test_no_function_may_scan_and_only_sweep_may_delete_and_only_outputs(template: Template) -> None:
+def test_no_function_may_scan_and_none_may_delete_but_outputs(template: Template) -> None:
     forbidden = {
         (function, action, json.dumps(statement["Resource"]))
         for function, statement in all_statements(template)
@@ -78,6 +80,11 @@ def test_no_function_may_scan_and_only_sweep_may_delete_and_only_outputs(templat
     assert forbidden == {
         *((function, "sqs:DeleteMessage", queue) for function, queue in messages),
         ("Sweep", "s3:DeleteObject", json.dumps({"Fn::Sub": "${OutputBucket.Arn}/sessions/*"})),
+        # Whoever calls a composition off, or finds that somebody did, leaves nothing of it.
+        *(
+            (who, "s3:DeleteObject", json.dumps(COMPOSITIONS))
+            for who in ("APIHandler", "ComposePlan", "Compose")
+        ),
     }
 
 
@@ -144,12 +151,12 @@ def test_who_may_run_unwanted_is_looked_for_every_minute_and_the_rest_every_five
     assert "Hurry" in template["Resources"]["Reconcile"]["Properties"]["Events"]
 
 
-def test_only_render_carries_the_media_layer(template: Template) -> None:
+def test_only_those_who_decode_carry_the_media_layer(template: Template) -> None:
     functions = of_type(template, "AWS::Serverless::Function")
 
     carriers = {name for name, told in functions.items() if told["Properties"].get("Layers")}
 
-    assert carriers == {"Render"}
+    assert carriers == {"Render", "Compose"}
 
 
 def test_the_functions_run_on_arm(template: Template) -> None:

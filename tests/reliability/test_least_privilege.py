@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from app import app
 from chalicelib import wiring
 from chalicelib.config import REQUIRED
 from chalicelib.core import ids
-from chalicelib.core.events import RecordingRequested
+from chalicelib.core.events import CompositionCancelled, RecordingRequested
 from chalicelib.core.ids import Kind
 from chalicelib.core.order import Order
 from chalicelib.core.plan import REPAIRED
@@ -30,7 +31,7 @@ from chalicelib.core.recording import Recording
 from chalicelib.core.step import Output, Piece, Step, Track
 from chalicelib.flows.reconcile import STEP_MS
 from chalicelib.flows.settle import settle_recording
-from chalicelib.ports import recording_subject
+from chalicelib.ports import composition_subject, recording_subject
 from chalicelib.routes.authorizer import authorize
 from tests.adapters import vendor as v
 from tests.contracts.conftest import TABLE as SHAPE
@@ -57,6 +58,8 @@ NOT_OURS: dict[str, set[Right]] = {
 }  # fmt: skip
 NOT_OURS["ingest"] |= {("s3:ListBucket", "RecordingsBucket")}
 NOT_OURS["render"] |= {("s3:ListBucket", "OutputBucket")}
+# A file of many parts that breaks off: the same code as in render, where it is tried.
+NOT_OURS["compose"] = {("s3:ListBucket", "OutputBucket"), ("s3:AbortMultipartUpload", "OutputBucket")}
 EVERYBODYS = re.compile(r"logs:(CreateLogStream|PutLogEvents)|xray:PutT(raceSegments|elemetryRecords)")
 
 # The names that resources have in the policies, by a text that only they have.
@@ -65,7 +68,7 @@ NAMES = {
     "RecordingsBucket": "RecordingsBucket", "OutputBucket": "OutputBucket", "IngestQueue": "IngestQueue",
     "RenderQueue": "RenderQueue", "DeadLetterQueue": "DeadLetterQueue",
     "VideoSdkSecretName": "VideoSdkSecret", "WebhookTagSecret": "WebhookTagSecret",
-    "AppTokenSecret": "AppTokenSecret", "event-bus/default": "EventBus",
+    "AppTokenSecret": "AppTokenSecret", "event-bus/default": "EventBus", "-compositions": "Compositions",
 }  # fmt: skip
 
 
@@ -96,14 +99,18 @@ def _named(resource: Any) -> str:
 
 @dataclass
 class Notes:
-    """Who called what; `who` is set by the stage."""
+    """Who called what; `who` is set by the stage. `upon_write` is done when the next object is written."""
 
     who: str = ""
     rights: dict[str, set[Right]] = field(default_factory=dict)
+    upon_write: Callable[[], None] | None = None
 
     def hear(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         """A call, or an address that is signed for one."""
         service, name = model.service_model.service_name, model.name
+        if name == "PutObject" and self.upon_write:
+            meanwhile, self.upon_write = self.upon_write, None
+            meanwhile()
         if self.who:
             found = {(right, _resource(service, params)) for right in _rights(service, name, params)}
             self.rights.setdefault(self.who, set()).update(found)
@@ -117,7 +124,8 @@ BUILTIN_HANDLERS.append(("provide-client-params", NOTES.hear))
 RIGHTS = {
     "s3:ListObjectsV2": "s3:ListBucket", "s3:CreateMultipartUpload": "s3:PutObject",
     "s3:UploadPart": "s3:PutObject", "s3:CompleteMultipartUpload": "s3:PutObject",
-    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage", "stepfunctions:StartExecution": "states:StartExecution",
+    "stepfunctions:StopExecution": "states:StopExecution",
 }  # fmt: skip
 ITEMS = {
     "Put": "PutItem",
@@ -143,7 +151,7 @@ def _resource(service: str, params: dict[str, Any]) -> str:
             return str(params["QueueUrl"]).rpartition("/")[2]
         case "secretsmanager":
             return str(params["SecretId"])
-    return {"events": "EventBus"}.get(service, service)
+    return {"events": "EventBus", "stepfunctions": "Compositions"}.get(service, service)
 
 
 # --- the stage --------------------------------------------------------------------------------------
@@ -154,6 +162,7 @@ class Context:
     """What Lambda gives beside the event: enough time, for so many questions."""
 
     answers: int = 1_000_000
+    memory_limit_in_mb: str = "1769"
 
     def get_remaining_time_in_millis(self) -> int:
         """Until the function is ended."""
@@ -166,6 +175,9 @@ TICK = {
     "version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": "1",
     "time": "2026-01-01T00:00:00Z", "region": "eu-central-1", "resources": [], "detail": {},
 }  # fmt: skip
+
+
+IDLE = '{"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 60, "End": true}}}'
 
 
 @dataclass
@@ -264,6 +276,9 @@ def _laid(stage: Stage) -> dict[str, str]:
         "TABLE": "Table", "RECORDINGS_BUCKET": "RecordingsBucket", "OUTPUT_BUCKET": "OutputBucket",
         "BUCKET_DIR_PATH": "rec", "VIDEOSDK_SECRET": "VideoSdkSecret",
         "WEBHOOK_TAG_SECRET": "WebhookTagSecret", "APP_TOKEN_SECRET": "AppTokenSecret", **queues,
+        "COMPOSITIONS": boto3.client("stepfunctions").create_state_machine(
+            name="Compositions", definition=IDLE, roleArn="arn:aws:iam::123456789012:role/compositions"
+        )["stateMachineArn"],
     }  # fmt: skip
     assert told.keys() == set(REQUIRED)
     return {
@@ -418,6 +433,71 @@ def _sweeps(stage: Stage) -> None:
             functions.sweep(TICK, Context(answers))
 
 
+HERE = f"/sessions/{SESSION}/compositions"
+SMALL = {"width": 160, "height": 160, "frameRate": 10, "layout": "speaker"}
+
+
+def _composes(stage: Stage) -> None:
+    """A composition from its request to its end; one that is called off while it is planned and one while it
+    is rendered; and one that its machine gave up."""
+    told = _composition(stage, SMALL)
+    _rendered(stage, told, _planned(stage, told))
+    with stage.function("api"):
+        answer = GATEWAY.get(f"{HERE}/{told['compositionId']}")
+        assert (answer.told["phase"], GATEWAY.get(HERE).status) == ("ready", 200)
+        stream = answer.told["urls"]["hls"].partition("/sessions/")[2]
+        assert GATEWAY.get(f"/sessions/{stream}").status == 200
+        assert GATEWAY("DELETE", f"{HERE}/{told['compositionId']}").status == 200
+    planned = _composition(stage, SMALL | {"names": False})
+    NOTES.upon_write = partial(_called_off, planned)
+    _planned(stage, planned)
+    rendered = _composition(stage, SMALL | {"width": 320})
+    plan = _planned(stage, rendered)
+    NOTES.upon_write = partial(_called_off, rendered)
+    with stage.function("compose"):
+        functions.compose({**rendered, "task": "chunk", "place": plan["chunks"][0]}, Context())
+    lost = _composition(stage, SMALL | {"height": 320})
+    given_up = {"input": json.dumps(lost), "status": "FAILED", "error": "Died", "cause": "no reason"}
+    with stage.function("compose_end"):
+        functions.compose_end(TICK | {"source": "aws.states", "detail": given_up}, Context())
+
+
+def _composition(stage: Stage, request: dict[str, Any]) -> dict[str, Any]:
+    """What the machine was told to run."""
+    with stage.function("api"):
+        composition_id = GATEWAY.post(HERE, request).told["compositionId"]
+    client = boto3.client("stepfunctions")
+    machine = os.environ["COMPOSITIONS"].replace(":stateMachine:", ":execution:")
+    told: dict[str, Any] = json.loads(
+        client.describe_execution(executionArn=f"{machine}:{composition_id}-1")["input"]
+    )
+    return told
+
+
+def _planned(stage: Stage, told: dict[str, Any]) -> dict[str, Any]:
+    with stage.function("compose_plan"):
+        plan: dict[str, Any] = functions.compose_plan(told, Context())
+    return plan
+
+
+def _rendered(stage: Stage, told: dict[str, Any], plan: dict[str, Any]) -> None:
+    work = [("chunk", place) for place in plan["chunks"]] + [("part", place) for place in plan["slices"]]
+    with stage.function("compose"):
+        for task, place in [*work, ("mix", plan["head"]), ("finish", plan["head"])]:
+            functions.compose({**told, "task": task, "place": place}, Context())
+
+
+def _called_off(told: dict[str, Any]) -> None:
+    """Somebody calls the run off, and somebody else's right it is."""
+    who, NOTES.who = NOTES.who, ""
+    world = wiring.world()
+    world.ledger.append(
+        composition_subject(told["compositionId"]),
+        CompositionCancelled(at=world.now(), run=told["run"], by="app"),
+    )
+    NOTES.who = who
+
+
 def played(stage: Stage) -> dict[str, set[Right]]:
     """The whole story, and the rights that each function needed in it."""
     recording_id = _api(stage)
@@ -434,6 +514,7 @@ def played(stage: Stage) -> dict[str, set[Right]]:
     }  # fmt: skip
     stage.vendor.play(v.answer(200, _answer(stage.signer, [track])))
     _settles(stage)
+    _composes(stage)
     _reconciles(stage)
     _sweeps(stage)
     return NOTES.rights
