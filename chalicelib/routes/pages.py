@@ -1,7 +1,8 @@
 """The page: its HTML, fetched anew each time, and the files that it loads, cached for ever.
 
 The files' addresses carry a hash over all of them, as a folder, so that the modules' relative
-imports carry it too. Compression is API Gateway's work (`minimum_compression_size`).
+imports carry it too. What others made lies in `vendor`, but is served beside ours. Compression is API
+Gateway's work (`minimum_compression_size`).
 """
 
 import hashlib
@@ -19,6 +20,7 @@ _WEB = Path(__file__).parent.parent / "web"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml; charset=utf-8",
 }
 _POLICY = {
@@ -51,7 +53,8 @@ def static(wanted: str, name: str) -> Response:
     if name not in _served():
         return Response({"error": _UNKNOWN}, dict(http.HEADERS), status_code=404)
     kept = _FOR_EVER if wanted == release() else "no-cache"
-    return _file((_WEB / name).read_text("utf-8"), _TYPES[Path(name).suffix], kept, {})
+    path = _served()[name]
+    return _file(path.read_text("utf-8"), _TYPES[path.suffix], kept, {})
 
 
 _UNKNOWN = {"code": "not_found", "message": "the page has no such file", "field": None, "expected": None}
@@ -65,14 +68,16 @@ def _file(body: str, content_type: str, cache: str, more: dict[str, str]) -> Res
 def release() -> str:
     """A hash over all files of the page: other content, other addresses."""
     told = hashlib.sha256()
-    for name in sorted(_served()):
-        told.update(name.encode() + b"\0" + (_WEB / name).read_bytes())
+    for name, path in sorted(_served().items()):
+        told.update(name.encode() + b"\0" + path.read_bytes())
     return told.hexdigest()[:16]
 
 
 @cache
-def _served() -> frozenset[str]:
-    return frozenset(path.name for path in _WEB.iterdir() if path.suffix in _TYPES)
+def _served() -> dict[str, Path]:
+    """The files by their names."""
+    found = [*_WEB.iterdir(), *(_WEB / "vendor").iterdir()]
+    return {path.name: path for path in found if path.suffix in _TYPES}
 
 
 def policy(outputs: str) -> str:

@@ -7,9 +7,9 @@ export const BASE = `${location.origin}${location.pathname.replace(/\/*$/, "/")}
 
 /** Something that could not be had, and what the reader can do about it. */
 export class ApiError extends Error {
-  constructor(status, code, message) {
+  constructor(status, { code, message, field, expected }) {
     super(message);
-    Object.assign(this, { status, code });
+    Object.assign(this, { status, code, field, expected });
   }
 
   /** Whether another token may help. */
@@ -34,6 +34,9 @@ const ADVICE = {
   429: "Too many requests at once. We keep trying, more slowly.",
   500: "The API had a fault. We keep trying; its log, under /aws/lambda, has the reason.",
 };
+
+/** A fault as a sentence, and what to do about it. */
+export const inWords = (fault) => (fault.advice ? `${fault.message}. ${fault.advice}` : fault.message);
 
 /** Take a token from the fragment into this tab's storage, and out of the address bar. */
 export function takeToken() {
@@ -61,7 +64,7 @@ export async function call(method, path, { query = {}, body = undefined, signal 
   const answer = await ask(url, method, body, signal);
   const told = await answer.json().catch(() => ({}));
   if (answer.ok) return told;
-  throw new ApiError(answer.status, told.error?.code, told.error?.message ?? told.message ?? told.Message ?? answer.statusText);
+  throw new ApiError(answer.status, { message: told.message ?? told.Message ?? answer.statusText, ...told.error });
 }
 
 async function ask(url, method, body, signal) {
@@ -72,7 +75,7 @@ async function ask(url, method, body, signal) {
     return await fetch(url, { method, headers, body: body && JSON.stringify(body), cache: "no-store", signal });
   } catch (fault) {
     if (fault.name === "AbortError") throw fault;
-    throw new ApiError(0, "unreachable", "No answer");
+    throw new ApiError(0, { code: "unreachable", message: "No answer" });
   }
 }
 
@@ -87,6 +90,10 @@ export const sharedAddresses = (secret, keys, download = false) => call("POST", 
 export const shares = async (id) => (await get(at(id, "shares"))).shares;
 export const share = (id, expiresInSeconds) => call("POST", at(id, "shares"), { body: { expiresInSeconds } });
 export const revoke = (id, shareId) => call("DELETE", at(id, "shares", encodeURIComponent(shareId)));
+export const compositions = async (id, signal) => (await get(at(id, "compositions"), {}, signal)).compositions;
+export const composition = (id, compositionId) => get(at(id, "compositions", compositionId));
+export const compose = (id, request) => call("POST", at(id, "compositions"), { body: request });
+export const discard = (id, compositionId) => call("DELETE", at(id, "compositions", compositionId));
 export const recordings = (sessionId, signal) => every("recordings", "recordings", { sessionId, limit: 100 }, signal);
 export const events = (id, signal) => every(`recordings/${encodeURIComponent(id)}/events`, "events", {}, signal);
 

@@ -2,6 +2,7 @@
 
 import { Addresses } from "./addresses.js";
 import * as api from "./api.js";
+import { Compositions } from "./compositions.js";
 import { h, icon } from "./dom.js";
 import { Files } from "./files.js";
 import { Player } from "./player.js";
@@ -24,7 +25,7 @@ export const ownSession = (id) => ({
   address: `#/sessions/${encodeURIComponent(id)}`,
 });
 
-/** And for somebody with no more than a link: no stories, and nothing to share. */
+/** And for somebody with no more than a link: no stories, no videos to make, and nothing to share. */
 export const sharedSession = (secret) => ({
   manifest: (signal) => api.shared(secret, signal),
   recordings: null,
@@ -55,6 +56,7 @@ class View {
     this.transport = new Transport(this.player, (ms) => `${location.href.split("#")[0]}${source.address}?t=${ms / 1000}`);
     this.files = new Files(addresses);
     this.stories = source.recordings && new Stories();
+    this.compositions = source.recordings && new Compositions(this.player, signal);
     this.share = source.recordings && new ShareDialog(this.player);
     this.head = h("header", { class: "head" });
     this.verdict = h("section", { class: "verdict", "aria-label": "Verdict" });
@@ -73,8 +75,13 @@ class View {
     recordings?.then((told) => this.#tell(told), (fault) => this.stories.failed(fault));
   }
 
-  /** What is under way is asked for again, when its recordings have changed or something is being made. */
+  /** What is under way is asked for again. */
   async keepUp() {
+    await Promise.all([this.#keepUp(), this.compositions?.keepUp()]);
+  }
+
+  /** The manifest is when its recordings have changed or something is being made. */
+  async #keepUp() {
     const { verdict: { settled }, products, expiresAt } = this.manifest;
     // Shared until then: what is told now says so.
     if (expiresAt <= Date.now()) return this.refresh();
@@ -88,6 +95,7 @@ class View {
     this.player.close();
     this.transport.close();
     this.timeline.close?.();
+    this.compositions?.close();
     this.share?.close();
     cancelAnimationFrame(this.frame);
   }
@@ -106,6 +114,7 @@ class View {
     this.stage.draw(manifest);
     this.timeline.draw(manifest);
     this.files.draw(manifest);
+    this.compositions?.draw(manifest);
     this.share?.draw(manifest.sessionId);
     if (!this.head.isConnected) this.#place();
     this.main.classList.toggle("silent", manifest.durationMs === 0);
@@ -115,8 +124,9 @@ class View {
   #place() {
     const theatre = h("div", { class: "theatre" }, this.stage.element, this.transport.element);
     const below = h("div", { class: "below" }, ...[this.files, this.stories].filter(Boolean).map((part) => part.element));
+    const parts = [this.verdict, theatre, this.timeline.element, this.compositions?.element, below, this.share?.element];
     this.main.classList.add("wide");
-    this.main.replaceChildren(this.head, this.verdict, theatre, this.timeline.element, below, ...(this.share ? [this.share.element] : []));
+    this.main.replaceChildren(this.head, ...parts.filter(Boolean));
   }
 
   #tools() {

@@ -55,7 +55,7 @@ export class ShareDialog {
     this.fault.hidden = true;
     await what().catch((fault) => {
       this.fault.hidden = false;
-      this.fault.textContent = fault.advice ? `${fault.message}. ${fault.advice}` : fault.message;
+      this.fault.textContent = api.inWords(fault);
     });
   }
 

@@ -23,6 +23,24 @@ export const PHASES = {
   failed: "Failed",
 };
 
+/** How a video of the session is laid out; other layouts are somebody's own. */
+export const LAYOUTS = {
+  grid: { word: "Grid", says: "Everybody, 25 at most" },
+  speaker: { word: "Speaker", says: "Who speaks large, 8 others beside" },
+  stage: { word: "Stage", says: "The shared screen large, 8 people beside" },
+  single: { word: "Single", says: "One alone: the shared screen, or who speaks" },
+};
+
+/** How far such a video is. */
+export const MAKING = {
+  requested: "Waiting",
+  rendering: "Rendering",
+  finishing: "Being joined",
+  ready: "Ready",
+  failed: "Not made",
+  cancelled: "Deleted",
+};
+
 /** What is made, in the order in which it is shown. */
 export const PRODUCTS = {
   mix: "Mix of all sound",
@@ -97,6 +115,14 @@ export function length(ms) {
 export function bytes(count) {
   const step = Math.min(4, Math.floor(Math.log10(Math.max(1, count)) / 3));
   return `${(count / 1000 ** step).toFixed(step && count / 1000 ** step < 100 ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][step]}`;
+}
+
+/** Money that is mostly less than a dollar: $0.0042, $0.031, $1.20. */
+export function dollars(count) {
+  if (!count) return "$0";
+  if (count < 0.0001) return "less than $0.0001";
+  const places = Math.max(2, Math.min(4, 1 - Math.floor(Math.log10(count))));
+  return `$${count.toFixed(places)}`;
 }
 
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });

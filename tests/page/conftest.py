@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.page.meeting import HOSTILE, REVIEW, TROUBLED, UNDER_WAY
 from tests.page.stack import TOKEN, Stack, served
+from tests.page.studio import Reel, Studio
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,18 @@ def stack(recorded: Path) -> Iterator[Stack]:
     yield stack
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def reel(tmp_path_factory: pytest.TempPathFactory) -> Reel:
+    """What can be watched of a video."""
+    return Reel.made(tmp_path_factory.mktemp("reel"))
+
+
+@pytest.fixture
+def studio(stack: Stack, reel: Reel) -> Studio:
+    """Where videos of the review are made."""
+    return stack.studio(REVIEW, reel)
 
 
 @dataclass

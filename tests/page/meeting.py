@@ -82,12 +82,16 @@ class Meeting:
 
     def line(self) -> dict[str, Any]:
         """As a list of sessions has it."""
-        head = named(session_head(self.session_id, self._heads(), len(self.names), ""), self.names)
+        head = named(session_head(self.session_id, self.heads(), len(self.names), ""), self.names)
         return {**session_line(head), "live": not all(take.over for take in self.takes)}
+
+    def heads(self) -> list[RecordingHead]:
+        """What the lists show of its recordings."""
+        return [recording_head(Recording.of(rid, told)) for rid, told in self.facts.items()]
 
     def recordings(self) -> list[dict[str, Any]]:
         """As a list of recordings has them."""
-        return [recording_line(head) for head in self._heads()]
+        return [recording_line(head) for head in self.heads()]
 
     def events(self, wanted: str) -> list[dict[str, Any]]:
         """A recording's ledger."""
@@ -132,9 +136,6 @@ class Meeting:
                     end=self.zero_at + step.end,
                     step=step.target,
                 )
-
-    def _heads(self) -> list[RecordingHead]:
-        return [recording_head(Recording.of(rid, told)) for rid, told in self.facts.items()]
 
     def _file(self, take: Take, start: int) -> str:
         owner = "".join(letter for letter in take.participant_id if letter.isalnum())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
+from chalice.app import Response
 from chalice.test import Client
 
 from app import app
@@ -21,6 +22,7 @@ from chalicelib.core.pieces import AT_MOST, piece
 from chalicelib.core.share import pared
 from tests.browser import Door, Server, serving
 from tests.page.meeting import Meeting
+from tests.page.studio import Reel, Studio
 
 PREFIX = "/restapis/a1/local/_user_request_"
 TOKEN = "eyJh.eyJz.c2ln"
@@ -51,6 +53,8 @@ class Stack:
     piece_bytes: int = AT_MOST
     shares: dict[str, dict[str, Any]] = field(default_factory=dict)  # by token
     media_asked: list[str] = field(default_factory=list)
+    studios: dict[str, Studio] = field(default_factory=dict)  # by session
+    streaming: bool = True
 
     @property
     def page(self) -> str:
@@ -61,7 +65,7 @@ class Stack:
         """What a request is answered with."""
         url = urlsplit(path)
         if url.path.startswith("/outputs/"):
-            return self._media(unquote(url.path).rpartition("/")[2], url.query, headers.get("range"))
+            return self._media(unquote(url.path).removeprefix("/outputs/"), url.query, headers.get("range"))
         below = url.path.removeprefix(PREFIX)
         if below in ("", "/") or below.startswith("/web/"):
             return _by_chalice(below or "/", headers["host"])
@@ -81,11 +85,18 @@ class Stack:
         }
         return {"token": token, **{name: self.shares[token][name] for name in ("shareId", "expiresAt")}}
 
+    def studio(self, meeting: Meeting, reel: Reel) -> Studio:
+        """Have videos of a meeting made."""
+        self.studios[meeting.session_id] = Studio(meeting, reel, self.page.rstrip("/"), self._url)
+        return self.studios[meeting.session_id]
+
     def _api(self, asked: Asked, headers: dict[str, str]) -> Answer:
         if self.down:
             return _refused(503, "unavailable", "The ledger is out of reach")
         if asked.parts[0] == "shared":
             return self._shared(asked)
+        if len(asked.parts) == 6:
+            return self._stream(asked.parts[1], *asked.parts[3:])
         if headers.get("authorization") != f"Bearer {TOKEN}":
             return _json({"message": "Unauthorized"}, 401)
         return self._told(asked) or _refused(404, "session_not_found", "no such session is known")
@@ -94,6 +105,8 @@ class Stack:
         match asked.method, *asked.parts:
             case "GET", "sessions":
                 return _json(self._sessions(asked))
+            case _, "sessions", session_id, "compositions", *rest if found := self._meeting(session_id):
+                return self._compositions(asked, found, rest)
             case _, "sessions", session_id, *rest if found := self._meeting(session_id):
                 return self._session(asked, found, rest)
             case "GET", "recordings" if found := self._meeting(asked.query["sessionId"]):
@@ -129,6 +142,17 @@ class Stack:
                 return _json({"shareId": share_id, "revokedAt": told["revokedAt"]})
         return None
 
+    def _compositions(self, asked: Asked, meeting: Meeting, rest: list[str]) -> Answer:
+        studio = self.studios.get(meeting.session_id)
+        if studio is None:
+            return _json({"compositions": []})
+        return _answer(studio.answer(asked.method, rest, asked.json))
+
+    def _stream(self, session_id: str, composition_id: str, token: str, name: str) -> Answer:
+        if not self.streaming:
+            return _refused(503, "unavailable", "The ledger is out of reach")
+        return _answer(self.studios[session_id].stream(composition_id, token, name))
+
     def _shared(self, asked: Asked) -> Answer:
         told = self.shares.get(asked.parts[1])
         meeting = self._meeting(told["sessionId"]) if told else None
@@ -158,14 +182,14 @@ class Stack:
         asked = f"{signed}&response-content-disposition={quote(disposition)}"
         return f"http://127.0.0.1:{self.port}/outputs/{quote(key)}?{asked}"
 
-    def _media(self, name: str, query: str, wanted: str | None) -> Answer:
-        self.media_asked.append(name)
+    def _media(self, key: str, query: str, wanted: str | None) -> Answer:
+        self.media_asked.append(key.rpartition("/")[2])
         signed = parse_qs(query)
         if time.time() > float(signed["at"][0]) + self.valid_seconds:
             return _json({"Code": "AccessDenied", "Message": "Request has expired"}, 403)
-        if not (self.folder / name).is_file():
+        body = self._stored(key)
+        if body is None:
             return _json({"Code": "NoSuchKey"}, 404)
-        body = (self.folder / name).read_bytes()
         headers = {"Content-Type": "video/webm", "Accept-Ranges": "bytes"}
         headers["Content-Disposition"] = signed.get("response-content-disposition", ["inline"])[0]
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted or "")
@@ -174,6 +198,12 @@ class Stack:
         first, last = int(asked[1]), min(int(asked[2] or len(body) - 1), len(body) - 1)
         headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
         return 206, headers, body[first : last + 1]
+
+    def _stored(self, key: str) -> bytes | None:
+        composed = [studio.world.shelf.files.get(key) for studio in self.studios.values()]
+        path = self.folder / key.rpartition("/")[2]
+        found = next((body for body, _ in filter(None, composed)), None)
+        return path.read_bytes() if found is None and path.is_file() else found
 
 
 @cache
@@ -186,6 +216,10 @@ def _by_chalice(path: str, host: str) -> Answer:
 
 def _json(told: dict[str, Any], status: int = 200) -> Answer:
     return status, {"Content-Type": "application/json"}, json.dumps(told).encode()
+
+
+def _answer(told: Response) -> Answer:
+    return told.status_code, {name: str(value) for name, value in told.headers.items()}, told.body.encode()
 
 
 def _refused(status: int, code: str, message: str) -> Answer:
