@@ -17,6 +17,7 @@ from chalicelib.core.asking import request_of
 from chalicelib.core.cast import cast, sizes, voices
 from chalicelib.core.chunks import INIT, SOUND_FILE, Rendered
 from chalicelib.core.composition import Request, composition_id
+from chalicelib.core.composition_view import composition_view
 from chalicelib.core.cutting import chunks, picture
 from chalicelib.core.errors import NotFound
 from chalicelib.core.mixing import SLICE_MS
@@ -26,7 +27,6 @@ from chalicelib.core.progress import Composition
 from chalicelib.core.session import Session
 from chalicelib.core.staging import scenes
 from chalicelib.core.timeline import DAY_MS
-from chalicelib.core.views import composition_view
 from chalicelib.flows.settle import read_session
 from chalicelib.ports import World, composition_subject, session_subject
 
@@ -154,7 +154,8 @@ def _urls(world: World, session_id: str, found: Composition, base: str) -> dict[
     """Addresses of what is ready, and of the stream as soon as it can be played: that one is of a door."""
     assert found.request is not None
     made = dict(found.finished.files) if found.phase == "ready" and found.finished else {}
-    urls = {form: world.shelf.url(key) for form, key in made.items() if form == "mp4"}
+    save_as = f"{found.composition_id}.mp4"
+    urls = {form: world.shelf.url(key, save_as) for form, key in made.items() if form == "mp4"}
     if "hls" in found.request.formats and found.phase not in OVER and (made or found.playable):
         until = world.now() + STREAM_MS
         token = ids.stream_token(world.tag_key, session_id, found.composition_id, until)

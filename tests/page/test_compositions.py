@@ -345,7 +345,9 @@ def test_the_file_is_downloaded_by_an_address_that_was_just_asked_for(
 
     command = shlex.split(page.evaluate("navigator.clipboard.readText()"))
     assert command[:3] == ["curl", "-o", f"{composition_id}.mp4"]
-    assert page.request.get(command[3]).body() == reel.file("composition.mp4")
+    answer = page.request.get(command[3])
+    assert answer.body() == reel.file("composition.mp4")
+    assert f'attachment; filename="{composition_id}.mp4"' in answer.headers["content-disposition"]
     assert len(asked(watched, f"/compositions/{composition_id}")) == 2
 
 
