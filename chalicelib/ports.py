@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from chalicelib.core.chunks import Chunk, File, Rendered, Whole
 from chalicelib.core.events import Event, RecordingRequested
 from chalicelib.core.heads import RecordingHead, SessionHead
 from chalicelib.core.scan import Repaired
 from chalicelib.core.step import Made, Step
 from chalicelib.core.work import Lease
+
+if TYPE_CHECKING:  # what only compositions need, and most cold starts do not
+    from chalicelib.core.chunks import Chunk, File, Rendered, Whole
 
 
 def recording_subject(recording_id: str) -> str:
@@ -388,11 +390,11 @@ class Media(Protocol):
         """Who makes a plan's steps, by the name that `Step.maker` has."""
         ...
 
-    def render_chunk(self, chunk: Chunk, store: Store) -> Rendered:
+    def render_chunk(self, chunk: "Chunk", store: Store) -> "Rendered":
         """Write a chunk of a composition. What can not be decoded is a slate."""
         ...
 
-    def finish(self, whole: Whole, formats: Iterable[str], store: Store) -> list[File]:
+    def finish(self, whole: "Whole", formats: Iterable[str], store: Store) -> "list[File]":
         """Join a composition's chunks and its sound, in each of the formats."""
         ...
 

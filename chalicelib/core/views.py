@@ -7,7 +7,6 @@ from typing import Any
 from chalicelib.core import events as e
 from chalicelib.core.clock import Placed
 from chalicelib.core.heads import RecordingHead, SessionHead
-from chalicelib.core.progress import Composition
 from chalicelib.core.recording import Recording
 from chalicelib.core.share import Share
 
@@ -106,24 +105,3 @@ def _segment(recording: Recording, place: Placed) -> dict[str, Any]:
 def camel(name: str) -> str:
     """A name as JSON has it."""
     return re.sub(r"_([a-z])", lambda found: found.group(1).upper(), name)
-
-
-def composition_view(composition: Composition, now: int) -> dict[str, Any]:
-    """A composition's phase, how far it is, how fast, and what it costs."""
-    asked, planned, failed = composition.requested, composition.planned, composition.failed
-    assert asked is not None
-    assert composition.request is not None
-    why = failed if composition.phase == "failed" else None
-    return {
-        "compositionId": composition.composition_id,
-        "sessionId": asked.session_id,
-        "phase": composition.phase,
-        "requestedAt": asked.at,
-        "request": composition.request.told(),
-        "estimate": {"seconds": asked.seconds, "dollars": asked.dollars},
-        "chunks": {"done": len(composition.done), "all": planned.chunks if planned else None},
-        "speed": round(composition.speed(now), 2),
-        "dollars": round(composition.dollars, 6),
-        "slates": [{"key": key, "reason": reason} for key, reason in composition.slates.items()],
-        "failure": {"code": why.code, "message": why.reason} if why else None,
-    }
