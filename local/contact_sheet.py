@@ -5,6 +5,7 @@ rendered by what does so in an account; a frame of each layout is kept. All goes
 side by side to `.local/contact-sheet.png`, and some of it, with fewer colours, to `docs/layouts.png`.
 """
 
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -147,7 +148,7 @@ def main() -> None:
         _held(engine)
         frames = {shot.told: _frame(engine, shot) for shot in SHOTS}
     for place, (told, frame) in enumerate(frames.items()):
-        (FOLDER / f"{place:02}-{told.replace(' ', '-').replace(':', '')}.png").write_bytes(_png(frame))
+        (FOLDER / f"{place:02}-{_PLAIN.sub('-', told)}.png").write_bytes(_png(frame))
     SHEET.write_bytes(_png(_laid(list(frames.items()), 360, 2016)))
     shown = [(shot.told, frames[shot.told]) for shot in SHOTS if shot.best]
     large = FOLDER / "best.png"
@@ -155,6 +156,9 @@ def main() -> None:
     fewer_colours(large, BEST)
     print(f"{SHEET}\n{BEST}: {BEST.stat().st_size / 1000:.0f} kB")
     assert BEST.stat().st_size < AT_MOST, "the README's picture is too large"
+
+
+_PLAIN = re.compile(r"\W+")
 
 
 # --- the meeting --------------------------------------------------------------------------------------

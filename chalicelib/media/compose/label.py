@@ -17,7 +17,7 @@ type _Weights = NDArray[np.uint16]
 
 # A name's line in pixels: a part of the tile's shorter side, and never less than is legible; large tiles have
 # less of it.
-_LINE, _SLOWER, _LEAST = 1 / 11, 1 / 45, 16
+_LINE, _SLOWER, _LEAST = 1 / 11, 1 / 36, 16
 _CORNER = 1 / 5  # the radius of its ground's corners, as a part of its height
 _WHITE, _BLACK = colour_of("#f5f6f7"), colour_of("#101214")
 _SHADE = 0.55  # how much a name's ground hides
