@@ -23,11 +23,11 @@ export class ComposeDialog {
       layout: field("layout", "Layout", "layouts", Object.entries(LAYOUTS).map(([value, words]) =>
         choice("layout", value, value === "grid", icon(value), h("b", {}, words.word), h("small", {}, words.says)))),
       size: field("size", "Size", "terms", Object.keys(SIZES).map((size) => choice("size", size, size === "720p", size))),
-      frameRate: field("frameRate", "Frames a second", "terms", RATES.map((rate) => choice("frameRate", rate, rate === 30, rate))),
       quality: field("quality", "Quality", "terms", QUALITIES.map(([value, word]) => choice("quality", value, value === "medium", word))),
+      frameRate: field("frameRate", "Frames a second", "terms", RATES.map((rate) => choice("frameRate", rate, rate === 30, rate))),
       range: field("range", "Which part", "terms", []),
-      formats: field("formats", "Made as", "ticks", FORMATS.map(([value, words]) => tick("formats", value, words))),
       names: field("names", "In the pictures", "ticks", [tick("names", "on", "Everybody's name")]),
+      formats: field("formats", "Made as", "ticks", FORMATS.map(([value, words]) => tick("formats", value, words))),
     };
     this.submit = h("button", { class: "solid", type: "submit" }, "Make it");
     this.form = h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.#send(); } },
@@ -93,7 +93,7 @@ export class ComposeDialog {
     const own = this.fields[["width", "height"].includes(name) ? "size" : name];
     const place = own?.querySelector(".trouble") ?? this.fault;
     place.hidden = false;
-    place.textContent = own ? `${fault.message}. Expected: ${fault.expected}.` : api.inWords(fault);
+    place.textContent = own ? `${fault.message[0].toUpperCase()}${fault.message.slice(1)}. Expected: ${fault.expected}.` : api.inWords(fault);
     own?.querySelector("input").focus();
   }
 }

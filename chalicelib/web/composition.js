@@ -42,7 +42,7 @@ export class Row {
     this.sure = h("div", { class: "sure", role: "group", hidden: true });
     this.element = h("li", { class: "composition" },
       h("span", { class: "pictured" }, icon(pictured(request))),
-      h("div", { class: "what" },
+      h("div", { class: "titled" },
         h("p", {}, h("b", {}, title), this.phase),
         h("p", { class: "soft" }, [rangeWord(request, manifest), `${request.frameRate} frames a second`, !request.names && "no names"].filter(Boolean).join(" · "))),
       h("div", { class: "how" }, this.progress, this.facts),

@@ -22,9 +22,9 @@ export class Compositions {
     this.said = h("p", { class: "soft said", role: "status" });
     this.fault = h("p", { class: "trouble", role: "alert", hidden: true });
     this.list = h("ul", { class: "panel", hidden: true });
+    this.more = h("button", { class: "quiet", type: "button", onclick: () => this.dialog.open() }, icon("video"), "Make a video");
     this.element = h("section", { class: "compositions", "aria-label": "Videos" },
-      h("header", {}, h("h2", {}, "Videos", this.amount),
-        h("button", { class: "quiet", type: "button", onclick: () => this.dialog.open() }, icon("video"), "Make a video")),
+      h("header", {}, h("h2", {}, "Videos", this.amount), this.more),
       this.fault, this.said, this.list, this.dialog.element, this.film.element);
   }
 
@@ -91,6 +91,7 @@ export class Compositions {
 
   async #discard(id) {
     this.said.textContent = "";
+    this.more.focus();
     await api.discard(this.manifest.sessionId, id).then(() => this.#refresh()).catch((fault) => this.#failed(fault));
   }
 

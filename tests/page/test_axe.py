@@ -23,6 +23,14 @@ def found(page: Page) -> str:
     return json.dumps(page.evaluate(FIND), indent=1)
 
 
+def in_both_lights(page: Page) -> tuple[str, str]:
+    """What axe complains of in the light, and in the dark."""
+    page.emulate_media(color_scheme="light")
+    light = found(page)
+    page.emulate_media(color_scheme="dark")
+    return light, found(page)
+
+
 def listed(watched: Watched) -> None:
     watched.open()
 
@@ -105,11 +113,7 @@ def test_nobody_is_shut_out(watch: Watch, state: State) -> None:
     watched = watch(expected="40")
     state(watched)
 
-    watched.page.emulate_media(color_scheme="light")
-    light = found(watched.page)
-    watched.page.emulate_media(color_scheme="dark")
-
-    assert (light, found(watched.page)) == ("[]", "[]")
+    assert in_both_lights(watched.page) == ("[]", "[]")
 
 
 def test_axe_does_look(watch: Watch) -> None:

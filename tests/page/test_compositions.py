@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -11,6 +11,7 @@ from tests.page.conftest import Watch, Watched
 from tests.page.meeting import HOSTILE, REVIEW
 from tests.page.stack import Stack
 from tests.page.studio import LASTS_S, SIZE, Reel, Studio
+from tests.page.test_axe import in_both_lights
 
 ADA, BEN = [True, False], [False, True]
 # Of what the film shows now, whether there is something at the left and at the right.
@@ -25,6 +26,11 @@ SEEK = """(video, at) => new Promise((done) => {
     video.onseeked = () => video.requestVideoFrameCallback(done);
     video.currentTime = at;
     setTimeout(done, 3000);
+})"""
+# The page has looked twice for what is to be asked for again.
+TWO_TURNS = """() => new Promise((done) => {
+    let turns = 0;
+    document.addEventListener('reached', () => { turns += 1; if (turns === 2) done(); });
 })"""
 HEARD = "(video) => video.webkitAudioDecodedByteCount"
 GOES_ON = "([video, at]) => video.currentTime > at"
@@ -102,8 +108,7 @@ def test_when_all_are_over_nothing_is_asked_for_again(watch: Watch, studio: Stud
     page = opened(watched)
     expect(section(page).locator("li.composition")).to_have_count(2)
 
-    # What is under way is asked for every three seconds; all else that is asked for in turns goes on.
-    page.wait_for_timeout(7_000)
+    page.evaluate(TWO_TURNS)
 
     assert len(asked(watched, "/compositions")) == 1
 
@@ -220,13 +225,13 @@ def refused_range(dialog: Locator) -> None:
 @pytest.mark.parametrize(
     ("choose", "field", "words"),
     [
-        (refused_formats, "Made as", "formats can not be []. Expected: a list of mp4 and hls, or of one."),
+        (refused_formats, "Made as", "Formats can not be []. Expected: a list of mp4 and hls, or of one."),
         (refused_range, "Which part", "at least 1000 ms before 16000"),
     ],
     ids=["formats", "range"],
 )
 def test_a_refusal_is_told_where_what_was_refused_is(
-    watch: Watch, studio: Studio, choose: Any, field: str, words: str
+    watch: Watch, studio: Studio, choose: Callable[[Locator], None], field: str, words: str
 ) -> None:
     page = watch(expected="400").open(REVIEW.session_id)
     dialog = form(page)
@@ -368,8 +373,52 @@ def test_it_is_gone_after_a_second_press_and_not_after_one(watch: Watch, studio:
     row(page).get_by_role("button", name=sure).click()
 
     expect(row(page)).to_have_count(0)
+    expect(page.get_by_role("button", name="Make a video")).to_be_focused()
     [told] = studio.told()
     assert (told["compositionId"], told["phase"]) == (composition_id, "cancelled")
+
+
+# --- how it looks -------------------------------------------------------------------------------------
+
+
+def listed(page: Page) -> None:
+    page.get_by_role("button", name="Cancel Single").click()
+    page.locator(".slates").evaluate_all("(folds) => folds.forEach((fold) => { fold.open = true; })")
+
+
+def making(page: Page) -> None:
+    dialog = form(page)
+    refused_formats(dialog)
+    dialog.get_by_role("button", name="Make it").click()
+    expect(dialog.get_by_role("alert")).to_be_visible()
+
+
+def watching(page: Page) -> None:
+    row(page, "Stage").get_by_role("button", name="Play").click()
+    goes_on(page, 0)
+
+
+@pytest.mark.parametrize("width", [360, 2560])
+@pytest.mark.parametrize("state", [listed, making, watching], ids=lambda state: state.__name__)
+def test_nobody_is_shut_out_and_nothing_sticks_out(
+    watch: Watch, studio: Studio, state: Callable[[Page], None], width: int
+) -> None:
+    studio.ready()
+    studio.asked(layout="single")
+    studio.failed(studio.asked(layout="speaker"), "States.Timeout", "it took too long")
+    composition_id = studio.asked(layout="stage")
+    studio.planned(composition_id)
+    studio.rendered(composition_id, 1, slates={"sessions/s/" + 30 * "long-": 40 * "reason "})
+    page = opened(watch(width, expected="400"))
+
+    state(page)
+
+    assert in_both_lights(page) == ("[]", "[]")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    wide = (
+        "(all) => all.filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1).length"
+    )
+    assert page.locator(".compositions, .composition, dialog[open]").evaluate_all(wide) == 0
 
 
 # --- who sees it --------------------------------------------------------------------------------------

@@ -367,7 +367,16 @@ def test_the_html_is_never_kept_and_its_files_are_kept_for_ever() -> None:
     assert (stale.status_code, stale.headers["Cache-Control"]) == (200, "no-cache")
 
 
-@pytest.mark.parametrize("name", ["nothing.js", "index.html", "..%2fpage.py", "%2e%2e"])
+def test_the_library_that_plays_streams_is_a_script_that_is_kept_for_ever() -> None:
+    with Client(app) as client:
+        answer = client.http.get(f"/web/{pages.release()}/hls.min.mjs")
+
+    assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.body == (WEB / "vendor" / "hls.min.mjs").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "index.html", "LICENSE", "vendor", "..%2fpage.py", "%2e%2e"])
 def test_only_the_pages_own_files_are_served(name: str) -> None:
     with Client(app) as client:
         answer = client.http.get(f"/web/{pages.release()}/{name}")
