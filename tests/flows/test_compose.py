@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from chalicelib.core import events as e
-from chalicelib.core.errors import Invalid, NotFound, Unavailable
+from chalicelib.core.errors import Invalid, NotFound, NotNow, Unavailable
 from chalicelib.core.ids import Kind
 from chalicelib.core.progress import Composition
 from chalicelib.flows import compose
+from chalicelib.flows.composing import perform, plan
 from chalicelib.ports import Writing, composition_subject, session_subject
 from tests.builders import ROOM, SESSION
 from tests.fakes import Died, MemoryShelf, MemoryWorld, film
@@ -210,8 +211,6 @@ def test_a_chunk_that_no_try_renders_is_shown_as_slates_and_the_rest_as_it_is(wo
 
 def _places(world: MemoryWorld, composition_id: str) -> list[list[int]]:
     """Where the lines of its chunks are going to be."""
-    from chalicelib.flows.composing import plan
-
     run = compose.Run.of(SESSION, facts(world, composition_id))
     return [list(place) for place in plan(world, run.told(), 128)["chunks"]]
 
@@ -231,12 +230,13 @@ def test_a_file_that_can_not_be_decoded_is_named_and_loses_nothing_else() -> Non
 
 def test_a_voice_that_can_not_be_decoded_is_not_heard_and_the_rest_is() -> None:
     world = MemoryWorld(products=())
-    played(world, Kind.AUDIO, film(60_000, kind="audio"), film(40_000, kind="audio", codec="blind"))
+    played(world, Kind.AUDIO, film(60_000, kind="audio"), film(40_000, kind="audio", blind=True))
     until_quiet(world)
     composition_id = asked(world)
     Machine(world).work()
 
     assert seen(world, composition_id)["phase"] == "ready"
+    assert any(key.endswith(".part") for key in below(world))
 
 
 def test_what_failed_is_resumed_where_it_stopped(world: MemoryWorld) -> None:
@@ -260,6 +260,21 @@ def test_what_failed_is_resumed_where_it_stopped(world: MemoryWorld) -> None:
     assert machine.entered.count("Chunk") == 0
     assert before.items() <= below(world).items()
     assert after["dollars"] > spent
+
+
+def test_nothing_is_finished_while_a_frame_is_missing(world: MemoryWorld) -> None:
+    run = compose.Run.of(SESSION, facts(world, asked(world)))
+    planned = plan(world, run.told(), 128)
+
+    with pytest.raises(NotNow, match="not every frame"):
+        perform(world, {**run.told(), "task": "finish", "place": planned["head"]}, 128)
+
+
+def test_a_composition_is_its_session_s_alone(world: MemoryWorld) -> None:
+    composition_id = asked(world)
+
+    with pytest.raises(NotFound):
+        compose.composition(world, "another", composition_id, URL)
 
 
 def test_a_resumed_composition_has_the_same_bytes(world: MemoryWorld) -> None:

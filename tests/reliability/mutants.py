@@ -1501,7 +1501,103 @@ _SCAN: list[_Row] = [
     ),
 ]
 
+_COMPOSE: list[_Row] = [
+    (
+        "a composition is asked for once",
+        "if composition.run == 0 or composition.phase in OVER:",
+        "if True:",
+        "flows/compose::the_same_request_of_the_same_session_is_the_same_composition",
+    ),
+    (
+        "a run whose request died before it began is begun by the next",
+        'if composition.phase == "requested":',
+        "if composition.run == 0:",
+        "flows/compose::a_request_that_died_is_made_good_by_the_next",
+    ),
+    (
+        "a stream opens to whoever has its token",
+        "if not ids.stream_opens(world.tag_key, token, session_id, wanted, world.now()):",
+        "if not token:",
+        "flows/compose::nobody_plays_with_a_token_that_is_not_ours",
+    ),
+    (
+        "a stream's token opens the files of the stream alone",
+        "if found.phase in OVER or not (name in (INIT, SOUND_FILE) or key in found.kept):",
+        "if found.phase in OVER:",
+        "flows/compose::a_token_is_over_after_a_day_and_opens_no_other_file",
+    ),
+    (
+        "what is called off is said before it is deleted",
+        "world.ledger.append(run.subject, e.CompositionCancelled(at=world.now(), run=run.number, by=by))",
+        "pass",
+        "flows/compose::what_is_called_off_leaves_nothing_behind",
+    ),
+    (
+        "a composition is its session's",
+        "if found.requested is None or found.requested.session_id != session_id:",
+        "if found.requested is None:",
+        "flows/compose::a_composition_is_its_session_s_alone",
+    ),
+]
+
+_COMPOSING: list[_Row] = [
+    (
+        "what is planned is the session that was asked for",
+        "if composition_id(session, request) != run.composition_id:",
+        "if False:",
+        "flows/compose::a_session_of_which_more_became_known_has_to_be_asked_for_again",
+    ),
+    (
+        "who speaks is waited for",
+        "if _unheard(world, session, request) and world.now()",
+        "if False and world.now()",
+        "flows/compose::who_speaks_is_waited_for_and_asked_for_where_nobody_did",
+    ),
+    (
+        "a chunk that an earlier run rendered is not rendered again",
+        "if not _there(world, run, composition, chunk)]",
+        "if chunk]",
+        "flows/compose::what_failed_is_resumed_where_it_stopped",
+    ),
+    (
+        "who wrote for a run that was called off meanwhile takes it away",
+        "    if _called_off(world, run):\n        clear(world, run.folder)",
+        "    return",
+        "flows/compose::what_is_called_off_leaves_nothing_behind",
+    ),
+    (
+        "a finished composition has every frame",
+        "if sum(fact.frames for fact in facts) != head.frames:",
+        "if False:",
+        "flows/compose::nothing_is_finished_while_a_frame_is_missing",
+    ),
+    (
+        "what can not be decoded of a voice does not lose the mix",
+        "    while bad is not None:",
+        "    while False:",
+        "flows/compose::a_voice_that_can_not_be_decoded_is_not_heard_and_the_rest_is",
+    ),
+]
+
+_PROGRESS: list[_Row] = [
+    (
+        "who cancels does so for good",
+        'if self._of_run(e.CompositionCancelled):\n            return "cancelled"',
+        'if self._of_run(e.CompositionCancelled) and not self.finished:\n            return "cancelled"',
+        "core/progress::the_last_run_s_facts_tell_the_phase",
+    ),
+    (
+        "what was cancelled and asked for again lies elsewhere",
+        "return generation(target(session_id, self.composition_id), len(gone))",
+        "return generation(target(session_id, self.composition_id), 0)",
+        "flows/compose::what_was_called_off_and_is_asked_for_again_lies_elsewhere",
+    ),
+]
+
 _TABLE: dict[str, list[_Row]] = {
+    "flows/compose.py": _COMPOSE,
+    "flows/composing.py": _COMPOSING,
+    "core/progress.py": _PROGRESS,
     "adapters/dynamodb.py": _DYNAMODB,
     "adapters/dynamodb_items.py": _DYNAMODB_ITEMS,
     "adapters/s3.py": _S3,
