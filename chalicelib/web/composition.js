@@ -3,6 +3,9 @@
 import { actionButton, address, copyButton, h, icon, quoted } from "./dom.js";
 import { LAYOUTS, MAKING, called, counted, dollars, kindWord, length, stamp, when } from "./words.js";
 
+// A line may break behind the dot, and not before it.
+const BETWEEN = "\u00a0· ";
+
 /** Whether nothing more becomes of it by itself. */
 export const over = ({ phase }) => ["ready", "failed", "cancelled"].includes(phase);
 
@@ -56,7 +59,7 @@ export class Row {
     const spelled = JSON.stringify(slates);
     this.element.dataset.phase = this.phase.dataset.phase = phase;
     put(this.phase, MAKING[phase] ?? phase);
-    put(this.facts, factsOf(told).join(" · "));
+    put(this.facts, factsOf(told).join(BETWEEN));
     this.#progress(told);
     this.watch.hidden = !urls.hls && !urls.mp4;
     this.again.hidden = phase !== "failed";

@@ -78,11 +78,11 @@ export class Film {
     else this.#begin(() => { this.video.src = `${this.#url}#t=${at}`; });
   }
 
-  /** Have the library fetch it and hand it over; the page loads it for nobody else. */
+  /** Have hls.js 1.7.4 fetch it and hand it over: all of it, for its light build plays no sound that lies apart. */
   async #feed(url, at) {
     const { default: Hls } = await import("./hls.min.mjs");
     if (url !== this.#url) return;
-    // What still grows would else begin at its end. A worker of the library's would be a script from elsewhere.
+    // What still grows would else begin at its end. Its worker would be a script that the page's policy lets nobody run.
     const hls = this.#hls = new Hls({ startPosition: at, enableWorker: false });
     hls.on(Hls.Events.ERROR, (_, fault) => { if (fault.fatal) this.#recover(Hls.ErrorTypes, fault); });
     hls.on(Hls.Events.FRAG_BUFFERED, () => { this.#tries = 0; this.#say(); });

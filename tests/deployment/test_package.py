@@ -44,7 +44,7 @@ def test_the_zip_has_what_the_functions_need(built: Built) -> None:
 
 
 def test_the_page_is_in_the_zip(built: Built) -> None:
-    web = {str(path.relative_to(ROOT)) for path in (ROOT / "chalicelib/web").iterdir() if path.is_file()}
+    web = {str(path.relative_to(ROOT)) for path in (ROOT / "chalicelib/web").rglob("*") if path.is_file()}
 
     assert web
     assert web <= set(names(built[1].function))
