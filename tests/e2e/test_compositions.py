@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,9 +14,10 @@ import psutil
 import pytest
 import requests
 from av.container import InputContainer
+from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Demo
-from tests.e2e.stage import TIMEOUT_S, Stage, Told, until
+from tests.e2e.stage import PATIENCE_S, TIMEOUT_S, Stage, Told, until
 
 pytestmark = pytest.mark.e2e
 
@@ -198,6 +200,45 @@ def test_a_stream_opens_to_nobody_with_another_address(made: Told) -> None:
     forged = f"{base[:-1]}{'0' if base[-1] != '0' else '1'}/{name}"
 
     assert requests.get(forged, timeout=TIMEOUT_S).status_code == 404
+
+
+# --- in a browser -------------------------------------------------------------------------------------
+
+PLAYED = "(video) => video.currentTime > 1.5 && video.webkitAudioDecodedByteCount > 0"
+SOUGHT = """(video, at) => new Promise((done) => {
+    video.onseeked = () => done(video.currentTime);
+    video.currentTime = at;
+})"""
+
+
+def test_the_page_makes_one_and_plays_its_stream(shown: Page, demo: Demo) -> None:
+    section = shown.get_by_role("region", name="Videos")
+    section.get_by_role("button", name="Make a video").click()
+    dialog = shown.get_by_role("dialog", name="Make a video")
+    for choice in ("Stage", "Low", "15"):
+        dialog.get_by_role("radio", name=re.compile(f"^{choice}")).check()
+    dialog.get_by_role("button", name="Make it").click()
+    row = section.locator("li.composition", has_text="Stage, 720p")
+    expect(row.locator(".phase")).to_have_text("Ready", timeout=1_000 * PATIENCE_S)
+
+    row.get_by_role("button", name="Play").click()
+
+    video = shown.locator("dialog.film video")
+    shown.wait_for_function(PLAYED, arg=video.element_handle())
+    assert video.evaluate("(video) => [video.videoWidth, video.videoHeight]") == [1280, 720]
+    assert abs(video.evaluate("(video) => video.duration") * 1000 - demo.manifest["durationMs"]) < 100
+    assert video.evaluate(SOUGHT, 20) == pytest.approx(20, abs=0.1)
+
+
+def test_the_mp4_plays_and_can_be_sought_in(shown: Page, demo: Demo, made: Told) -> None:
+    page = shown.context.new_page()
+    page.set_content(f"<video muted autoplay src='{made['urls']['mp4']}'></video>")
+    video = page.locator("video")
+
+    page.wait_for_function(PLAYED, arg=video.element_handle())
+    assert abs(video.evaluate("(video) => video.duration") * 1000 - demo.manifest["durationMs"]) < 100
+    for at in (31, 3, 17):
+        assert video.evaluate(SOUGHT, at) == pytest.approx(at, abs=0.1)
 
 
 # --- parts, kills and calling off ---------------------------------------------------------------------
