@@ -36,6 +36,10 @@ GUARDED = [
     ("POST", "/sessions/{sessionId}/shares"),
     ("GET", "/sessions/{sessionId}/shares"),
     ("DELETE", "/sessions/{sessionId}/shares/{shareId}"),
+    ("POST", "/sessions/{sessionId}/compositions"),
+    ("GET", "/sessions/{sessionId}/compositions"),
+    ("GET", "/sessions/{sessionId}/compositions/{compositionId}"),
+    ("DELETE", "/sessions/{sessionId}/compositions/{compositionId}"),
 ]
 
 

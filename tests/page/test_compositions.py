@@ -22,10 +22,12 @@ LOOK = """(video) => {
     return [data[0] + data[1] + data[2] > 60, data[4] + data[5] + data[6] > 60];
 }"""
 SEEK = """(video, at) => new Promise((done) => {
+    const look = () => video.requestVideoFrameCallback((_, {mediaTime}) => {
+        if (Math.abs(mediaTime - at) < 0.1) done(); else look();
+    });
+    look();
     video.pause();
-    video.onseeked = () => video.requestVideoFrameCallback(done);
     video.currentTime = at;
-    setTimeout(done, 3000);
 })"""
 # The page has looked twice for what is to be asked for again.
 TWO_TURNS = """() => new Promise((done) => {

@@ -30,6 +30,7 @@ OPEN = {
     "/webhooks/videosdk/{token}",
     "/shared/{token}",
     "/shared/{token}/addresses",
+    "/sessions/{session_id}/compositions/{composition_id}/{token}/{name}",
 }
 
 pytestmark = pytest.mark.usefixtures("environ")

@@ -252,6 +252,8 @@ def every_route() -> list[tuple[str, str, bytes | None]]:
         "session_id": "s",
         "token": "t",
         "share_id": f"share-{'0' * 32}",
+        "composition_id": f"comp-{'0' * 32}",
+        "name": "video.m3u8",
     }
     others = {"/", "/web/{wanted}/{name}", "/recordings/start"}  # the last would ask VideoSDK
     return [
