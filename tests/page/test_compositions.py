@@ -333,6 +333,34 @@ def test_one_that_was_deleted_meanwhile_says_so(watch: Watch, studio: Studio) ->
     expect(told).to_contain_text("There is nothing to be watched of it now.")
 
 
+def test_what_no_browser_can_decode_says_what_can_be_done(watch: Watch, studio: Studio) -> None:
+    studio.ready()
+    for key, (body, kind) in studio.world.shelf.files.items():
+        if key.endswith(".m4s"):
+            media = body.index(b"mdat") + 4
+            studio.world.shelf.files[key] = body[:media] + b"\xff" * (len(body) - media), kind
+    page = opened(watch())
+
+    row(page).get_by_role("button", name="Play").click()
+
+    told = page.get_by_role("dialog").get_by_role("alert")
+    expect(told).to_contain_text("This browser can not play the video. Take the MP4 instead")
+
+
+def test_a_browser_that_can_not_be_fed_plays_by_itself(watch: Watch, studio: Studio) -> None:
+    studio.ready()
+    watched = watch()
+    watched.page.add_init_script("delete window.MediaSource; delete window.ManagedMediaSource")
+    page = opened(watched)
+    if not film(page).evaluate("(video) => video.canPlayType('application/vnd.apple.mpegurl')"):
+        pytest.skip("this Chromium plays HLS only when it is fed")
+
+    video = play(page)
+
+    page.wait_for_function(f"(video) => ({HEARD})(video) > 0", arg=video.element_handle())
+    assert asked(watched, ".mjs") == []
+
+
 def test_one_without_a_stream_plays_as_the_file_that_it_is(watch: Watch, studio: Studio) -> None:
     studio.ready(formats=["mp4"])
     watched = watch()
