@@ -40,14 +40,14 @@ class Sound:
     def packets(self) -> Iterator[bytes]:
         """What the packets hold."""
         at, end = self._span
-        held = b""
+        held, used = b"", 0
         for sample in self.samples:
-            while len(held) < sample.size and at < end:
+            if used + sample.size > len(held):
                 until = min(end, at + _AT_ONCE)
-                held += b"".join(self._store.read(self._key, at, until))
-                at = until
-            yield held[: sample.size]
-            held = held[sample.size :]
+                held = b"".join([held[used:], *self._store.read(self._key, at, until)])
+                at, used = until, 0
+            yield held[used : used + sample.size]
+            used += sample.size
 
 
 def _number(data: bytes, at: int) -> int:
