@@ -21,9 +21,12 @@ from app import app
 from chalicelib import wiring
 from chalicelib.adapters.videosdk import lists
 from chalicelib.core import ids
+from chalicelib.core.asking import request_of
+from chalicelib.core.events import ChunkRendered, CompositionRequested
 from chalicelib.core.heads import recording_head
 from chalicelib.core.recording import Recording
-from chalicelib.ports import recording_subject
+from chalicelib.core.timeline import DAY_MS
+from chalicelib.ports import composition_subject, recording_subject
 from tests.adapters import vendor as v
 from tests.builders import ASKED, RID, A, stored
 from tests.reliability.receiver import (
@@ -53,6 +56,7 @@ STARTED = _letter("started")
 
 # --- the doors ------------------------------------------------------------------------------------
 
+COMPOSITIONS = "/sessions/{session_id}/compositions"
 # What each door asks for; whoever adds a route has to say so here.
 ASKS: dict[tuple[str, str], str] = {
     ("POST", "/recordings/start"): "bearer",
@@ -68,6 +72,11 @@ ASKS: dict[tuple[str, str], str] = {
     ("POST", "/sessions/{session_id}/shares"): "bearer",
     ("GET", "/sessions/{session_id}/shares"): "bearer",
     ("DELETE", "/sessions/{session_id}/shares/{share_id}"): "bearer",
+    ("POST", COMPOSITIONS): "bearer",
+    ("GET", COMPOSITIONS): "bearer",
+    ("GET", f"{COMPOSITIONS}/{{composition_id}}"): "bearer",
+    ("DELETE", f"{COMPOSITIONS}/{{composition_id}}"): "bearer",
+    ("GET", f"{COMPOSITIONS}/{{composition_id}}/{{token}}/{{name}}"): "stream",
     ("GET", "/shared/{token}"): "share",
     ("POST", "/shared/{token}/addresses"): "share",
     ("POST", ADDRESS): "address and signature",
@@ -234,6 +243,70 @@ def test_no_bad_share_opens_a_door(tally: Tally, receiver: Receiver) -> None:
     GATEWAY("DELETE", f"/sessions/{SESSION_ID}/shares/{made['shareId']}")
     assert said(made["token"]) == nothing
     assert {status for status, _ in nothing} == {404}
+
+
+COMPOSITION, ANOTHER = f"comp-{'1' * 32}", f"comp-{'2' * 32}"
+BAD_STREAMS: dict[str, Callable[[str, int], str]] = {
+    "none": lambda _, __: "x",
+    "cut": lambda good, _: good[:-1],
+    "longer": lambda good, _: good + "0",
+    "in capitals": lambda good, _: good.upper(),
+    "that lasts longer than we said": lambda good, until: good.replace(str(until), str(until + 1)),
+    "that is over": lambda _, until: ids.stream_token(TAG_KEY, SESSION_ID, COMPOSITION, until - 2 * DAY_MS),
+    "of another key": lambda _, until: ids.stream_token(b"another", SESSION_ID, COMPOSITION, until),
+    "of another session": lambda _, until: ids.stream_token(TAG_KEY, "s", COMPOSITION, until),
+    "of another composition": lambda _, until: ids.stream_token(TAG_KEY, SESSION_ID, ANOTHER, until),
+    "a webhook's address": lambda _, __: token(1),
+    "a bearer token": lambda _, __: bearer().partition(" ")[2],
+}
+
+
+@pytest.mark.invariant(27, "an address of a stream that we did not give, or that is over, plays nothing")
+def test_no_bad_token_plays_a_stream(tally: Tally, receiver: Receiver) -> None:
+    until = _lay_a_stream()
+    good, before = ids.stream_token(TAG_KEY, SESSION_ID, COMPOSITION, until), receiver.rows()
+
+    def said(stream: str) -> tuple[int, str]:
+        path = f"/sessions/{SESSION_ID}/compositions/{COMPOSITION}/{stream}/video.m3u8"
+        answer = GATEWAY.get(path, by=None)
+        return answer.status, answer.body
+
+    assert said(good)[0] == 200
+    nothing = said("x")
+    for kind, spoil in BAD_STREAMS.items():
+        tally.case()
+        if said(spoil(good, until)) != nothing:
+            tally.violation(f"a token {kind} is told apart")
+    if receiver.rows() != before:
+        tally.violation("a bad token was written down")
+    assert nothing[0] == 404
+
+
+def _lay_a_stream() -> int:
+    """A composition whose first chunk is there; until when its stream may be played."""
+    world = wiring.world()
+    asked_for, folder = (
+        json.dumps(request_of({}).told() | {"range": {"start": 0, "end": 20_000}}),
+        "sessions/s",
+    )
+    facts = (
+        CompositionRequested(
+            at=1, run=1, session_id=SESSION_ID, request=asked_for, seconds=1, dollars=1, by="app"
+        ),
+        ChunkRendered(
+            at=2,
+            run=1,
+            number=1,
+            key=f"{folder}/chunk-00001.m4s",
+            bytes=9,
+            frames=300,
+            billed_ms=1,
+            memory_mb=1,
+        ),
+    )
+    for fact in facts:
+        world.ledger.append(composition_subject(COMPOSITION), fact)
+    return world.now() + DAY_MS
 
 
 # --- a flood --------------------------------------------------------------------------------------
