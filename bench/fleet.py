@@ -76,7 +76,7 @@ AT_ONCE = 200  # CompositionConcurrency
 LUFS = -16.0
 
 ENVIRONMENT_S, STEP_S = 1.0, 0.1
-GET_S, BYTES_S = 0.03, 40e6  # seconds; bytes a second
+GET_S, BYTES_S = 0.03, 62.5e6  # seconds; bytes a second
 RAMP = 100  # environments a second
 SECONDS_AIM, FIRST_AIM, DOLLARS_AIM = 45, 15, 0.05
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from chalicelib.core import events as e
 from chalicelib.core.chunks import Chunk, Picture
+from chalicelib.core.ids import Kind
 from chalicelib.core.scenes import Scene, Video
 
 # The size of each repaired file's pictures, as (width, height).
@@ -24,8 +25,10 @@ TRANSITIONS = 12  # of an execution without its chunks
 CHUNK_TRANSITIONS = 3  # a chunk's child execution starts, renders and ends
 CHUNK_PUTS, VIDEO_GETS = 3, 2  # the chunk, its stream segment, its result; an index and some bytes
 
-# Nanoseconds of one core per pixel; measured on the machine of the measurements that the README tells of.
-DECODED = {"vp8": 1.8, "vp9": 2.3, "av1": 2.3, "h264": 1.8}
+# Nanoseconds of one core per pixel, and those that each decoded picture takes whatever its size; measured by
+# `bench/fleet.py` on the machine that the README tells of.
+DECODED = {"vp8": 1.6, "vp9": 2.1, "av1": 2.1, "h264": 1.6}
+DECODED_EACH = 0.45e6
 SCALED = 1.6
 
 
@@ -36,17 +39,18 @@ class _Encoded(NamedTuple):
     still: float
 
 
-ENCODED = {"ultrafast": _Encoded(3.7, 2.0), "veryfast": _Encoded(9.0, 3.5)}
-CAMERA_RATE = 30  # frames per second that a camera sends
+ENCODED = {"ultrafast": _Encoded(1.9, 1.5), "veryfast": _Encoded(5.3, 2.8)}
+RATES = {Kind.VIDEO: 30, Kind.SCREEN_VIDEO: 5}  # pictures per second that a camera and a screen send
 USUAL_SIZE = (1280, 720)  # of a source whose size nobody knows
 
 VCPU_MB = 1_769  # memory with which Lambda gives one whole processor
 SLOWER = 1.25  # that, than the machine of the measurements
-START_S = 1.5  # a function that was not there before, and its imports
+START_S = 1.6  # a function that was not there before, and its imports
+FETCH_S = 0.1  # what a chunk shows of one segment, from S3
 RAMP = 100  # functions that may start in a second: Lambda gives 1,000 each 10 s
-PLAN_S, FINISH_S, FINISH_S_PER_HOUR = 3.0, 3.0, 3.0
-# The mix: an hour's AAC, and each participant's hour decoded.
-MIX_S_PER_HOUR, VOICE_S_PER_HOUR = 36.0, 2.65
+PLAN_S, FINISH_S, FINISH_S_PER_HOUR = 2.5, 1.0, 11.0
+# The mix of an hour, each participant's hour in it, and what is joined by one function: an hour's AAC.
+MIX_S_PER_HOUR, VOICE_S_PER_HOUR, JOIN_S_PER_HOUR = 9.0, 2.65, 35.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +81,25 @@ def work_s(scenes: Iterable[Scene], picture: Picture, sizes: Sizes) -> float:
 def estimate(chunks: Sequence[Chunk], voices: int, sizes: Sizes, fleet: Fleet) -> Estimate:
     """What these chunks, and the mix of so many voices, will take and cost."""
     hours = sum(chunk.frames / chunk.picture.frame_rate for chunk in chunks) / 3600
+    shown = [len(_videos(chunk)) for chunk in chunks]
     rendering = [
-        START_S + _lambda_s(work_s(chunk.scenes, chunk.picture, sizes), fleet.render_mb) for chunk in chunks
+        START_S + videos * FETCH_S + _lambda_s(work_s(chunk.scenes, chunk.picture, sizes), fleet.render_mb)
+        for chunk, videos in zip(chunks, shown, strict=True)
     ]
     mix_s = _lambda_s(hours * (MIX_S_PER_HOUR + voices * VOICE_S_PER_HOUR), fleet.sound_mb)
     mixing = START_S + mix_s / fleet.mixers
+    joining = _lambda_s(hours * JOIN_S_PER_HOUR, fleet.sound_mb) if voices else 0.0
     finishing = FINISH_S + hours * FINISH_S_PER_HOUR
     ends = _ends(rendering, fleet.at_once)
-    videos = sum(len(_videos(chunk)) for chunk in chunks)
     return Estimate(
-        seconds=PLAN_S + max(*ends, mixing) + finishing,
+        seconds=PLAN_S + max(*ends, mixing + joining) + finishing,
         first_s=PLAN_S + ends[0],
         dollars=(
             _billed(sum(rendering), fleet.render_mb, len(chunks))
-            + _billed(mixing * fleet.mixers, fleet.sound_mb, fleet.mixers)
+            + _billed(mixing * fleet.mixers + joining, fleet.sound_mb, fleet.mixers + 1)
             + _billed(PLAN_S + finishing, fleet.other_mb, 2)
             + _managed(len(chunks))
-            + videos * VIDEO_GETS * GET
+            + sum(shown) * VIDEO_GETS * GET
         ),
     )
 
@@ -114,18 +120,19 @@ def _identity(fact: e.Event) -> str:
 
 def _scene_ns(scene: Scene, picture: Picture, sizes: Sizes) -> float:
     frames = scene.end_frame - scene.first_frame
-    shown = min(1.0, CAMERA_RATE / picture.frame_rate)  # of the frames a camera has a new picture for
-    decoded = frames * CAMERA_RATE / picture.frame_rate
     whole = picture.width * picture.height
-    total, moving = 0.0, 0
+    total = moving = 0.0
     for tile in scene.tiles:
         if isinstance(tile.shows, Video):
             width, height = sizes.get(tile.shows.piece.source, USUAL_SIZE)
-            total += decoded * width * height * DECODED.get(tile.shows.codec, max(DECODED.values()))
-            total += frames * shown * tile.width * tile.height * SCALED
-            moving += tile.width * tile.height
+            each = DECODED_EACH + width * height * DECODED.get(tile.shows.codec, max(DECODED.values()))
+            sent = RATES[tile.shows.kind] / picture.frame_rate
+            total += frames * sent * each
+            drawn = min(1.0, sent) * tile.width * tile.height  # of it, in each frame
+            total += frames * drawn * SCALED
+            moving += drawn
     encoded = ENCODED[picture.preset]
-    moving = min(moving, whole)
+    moving = min(moving, float(whole))
     return total + frames * (moving * encoded.moving + (whole - moving) * encoded.still)
 
 

@@ -52,7 +52,7 @@ def test_the_first_segment_of_nine_people_is_there_in_15_seconds() -> None:
 
 
 def test_mixers_share_the_sound() -> None:
-    one, four = (reckoned(crowd(25), Fleet(mixers=count)) for count in (1, 4))
+    one, four = (reckoned(crowd(25), Fleet(mixers=count), layout="single") for count in (1, 4))
 
     assert four.seconds < one.seconds
 
