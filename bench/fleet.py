@@ -2,10 +2,11 @@
 
 `python -m bench.fleet [--minutes M] [--samples N]`.
 
-Measured here: the CPU of real chunks of each layout, of a slice of the mix, of joining it and of finishing,
-each in a process of its own, and how much each reads and writes. Cameras are of 640x360 in VP8 at 30 frames a
-second, of which 15 % are dropped: somebody who is drawn moves before a room that keeps still, and a sensor's
-noise is over all. One person shares a screen in the half of the session; somebody else speaks every 20 s.
+Measured here: the CPU of real chunks of each layout, of mixing and of encoding a slice of the sound, of joining
+all slices and of finishing, each in a process of its own, and how much each reads and writes. Cameras are of
+640x360 in VP8 at 30 frames a second, of which 15 % are dropped: somebody who is drawn moves before a room that
+keeps still, and a sensor's noise is over all. One person shares a screen in the half of the session; somebody
+else speaks every 20 s.
 
 Simulated: the template's state machine. Nothing here ran in an account, so it is assumed that
 
@@ -46,6 +47,7 @@ from chalicelib.core.chunks import Chunk, Picture, Rendered, Whole, chunk_of
 from chalicelib.core.composition import Request
 from chalicelib.core.cutting import PARTS, chunks, picture
 from chalicelib.core.ids import Kind
+from chalicelib.core.mixing import encoding as coded
 from chalicelib.core.mixing import mixing
 from chalicelib.core.session import Session
 from chalicelib.core.sheet import Head, spelled
@@ -132,9 +134,10 @@ class Hour:
 
 @dataclass(frozen=True)
 class Sound:
-    """A slice of the mix, joining all of them, and the key of what comes of that."""
+    """Mixing and encoding a slice, joining all of them, and the key of what comes of that."""
 
     part: Task
+    encode: Task
     join: Task
     slices: int
     key: str
@@ -195,13 +198,24 @@ def _held(folder: Path, minutes: float) -> Hour:
 
 
 def _sound(hour: Hour) -> Sound:
-    """One slice is mixed, and joined as often as there are slices."""
+    """One slice is mixed and encoded, beside others that are the same, and joined as often as there are."""
     *slices, join = hour.mix()
     middle = slices[len(slices) // 2]
     part = hour.done(step=middle.told())
-    parts = (f"{middle.target}/{middle.outputs[0].name}",) * len(slices)
+    encoding = coded(middle, join)
+    own = encoding.parts[0]
+    encode = hour.done(
+        step=replace(encoding, parts=(own, *_beside(hour.folder, own, encoding.parts[1:]))).told()
+    )
+    parts = (f"{encoding.target}/{encoding.outputs[0].name}",) * len(slices)
     joined = hour.done(step=replace(join, parts=parts).told())
-    return Sound(part, joined, len(slices), f"{join.target}/{join.outputs[0].name}")
+    return Sound(part, encode, joined, len(slices), f"{join.target}/{join.outputs[0].name}")
+
+
+def _beside(folder: Path, own: str, keys: Sequence[str]) -> None:
+    """All slices' files, each as this one."""
+    for key in set(keys) - {own}:
+        (folder / key).write_bytes((folder / own).read_bytes())
 
 
 def _show(hour: Hour, sound: Sound, idle: Task, of: tuple[str, str], samples: int) -> Show:
@@ -304,7 +318,8 @@ def simulated(show: Show) -> Passed:
     new = STEP_S + ENVIRONMENT_S
     plan = new + show.plan.lambda_s
     ends = _ends(plan + STEP_S, [new + task.lambda_s for task in show.chunks])
-    sound = plan + STEP_S + new + show.sound.part.lambda_s + STEP_S + show.sound.join.lambda_s
+    tasks = (show.sound.part, show.sound.encode, show.sound.join)
+    sound = plan + STEP_S + new + sum(STEP_S + task.lambda_s for task in tasks)
     chunks = max(ends)
     return Passed(plan, ends[0], chunks, sound, max(chunks, sound) + STEP_S + show.finish.lambda_s)
 
@@ -324,7 +339,8 @@ def _ends(at: float, lengths: Sequence[float]) -> list[float]:
 
 def dollars(show: Show) -> float:
     """What would be billed: a new environment's start as well."""
-    others = [show.plan, *[show.sound.part] * show.sound.slices, show.sound.join, show.finish]
+    slices = [show.sound.part, show.sound.encode] * show.sound.slices
+    others = [show.plan, *slices, show.sound.join, show.finish]
     facts: list[e.Event] = [
         e.CompositionBilled(at=1, run=1, task=str(number), billed_ms=_billed_ms(task), memory_mb=MEMORY_MB)
         for number, task in enumerate(others)
@@ -374,12 +390,24 @@ def _tell(shows: Sequence[Show]) -> None:
 def _tell_path(shows: Sequence[Show]) -> None:
     """What each part of the way takes."""
     table = Table(
-        *("", "plan over at", "chunks", "sound", "end", "s of a slice", "of joining", "of finishing")
+        *(
+            "",
+            "plan over at",
+            "chunks",
+            "sound",
+            "end",
+            "s of a slice",
+            "of encoding it",
+            "of joining",
+            "of finishing",
+        )
     )
     for show in shows:
         passed = simulated(show)
         seconds = [passed.plan, passed.chunks, passed.sound, passed.end]
-        seconds += [task.lambda_s for task in (show.sound.part, show.sound.join, show.finish)]
+        seconds += [
+            task.lambda_s for task in (show.sound.part, show.sound.encode, show.sound.join, show.finish)
+        ]
         table.add_row(f"{show.layout}, {show.quality}", *(f"{value:.1f}" for value in seconds))
     CONSOLE.print(table)
 

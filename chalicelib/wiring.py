@@ -223,6 +223,8 @@ MAKERS = {
     "copies": ("copies", "copies"),
     "sound": ("sound", "sound"),
     "join": ("sound.join", "join"),
+    "encode": ("sound.aac", "encode"),
+    "mux": ("sound.aac", "mux"),
 }
 
 

@@ -663,7 +663,7 @@ class ScriptedMedia:
     @property
     def makers(self) -> dict[str, Maker]:
         """All make a digest of what they read."""
-        return dict.fromkeys(("poster", "copies", "sound", "join"), self.make)
+        return dict.fromkeys(("poster", "copies", "sound", "join", "encode", "mux"), self.make)
 
     def make(self, step: Step, store: Store) -> list[Made]:
         """Reads all that the step names, then writes each output."""

@@ -21,7 +21,7 @@ GB_SECOND = 0.0000133334
 INVOCATION = 0.20 / 1e6
 TRANSITION = 25 / 1e6
 PUT, GET = 0.005 / 1e3, 0.0004 / 1e3
-TRANSITIONS = 12  # of an execution without its chunks
+TRANSITIONS = 21  # of an hour's execution without its chunks
 CHUNK_TRANSITIONS = 3  # a chunk's child execution starts, renders and ends
 CHUNK_PUTS, VIDEO_GETS = 3, 2  # the chunk, its stream segment, its result; an index and some bytes
 
@@ -49,8 +49,8 @@ START_S = 1.6  # a function that was not there before, and its imports
 FETCH_S = 0.1  # what a chunk shows of one segment, from S3
 RAMP = 100  # functions that may start in a second: Lambda gives 1,000 each 10 s
 PLAN_S, FINISH_S, FINISH_S_PER_HOUR = 2.5, 1.0, 11.0
-# The mix of an hour, each participant's hour in it, and what is joined by one function: an hour's AAC.
-MIX_S_PER_HOUR, VOICE_S_PER_HOUR, JOIN_S_PER_HOUR = 9.0, 2.65, 35.5
+# The mix of an hour, its AAC, and each participant's hour in it; and what one function joins.
+MIX_S_PER_HOUR, AAC_S_PER_HOUR, VOICE_S_PER_HOUR, JOIN_S_PER_HOUR = 9.0, 36.0, 2.65, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,10 @@ def estimate(chunks: Sequence[Chunk], voices: int, sizes: Sizes, fleet: Fleet) -
         START_S + videos * FETCH_S + _lambda_s(work_s(chunk.scenes, chunk.picture, sizes), fleet.render_mb)
         for chunk, videos in zip(chunks, shown, strict=True)
     ]
-    mix_s = _lambda_s(hours * (MIX_S_PER_HOUR + voices * VOICE_S_PER_HOUR), fleet.sound_mb)
-    mixing = START_S + mix_s / fleet.mixers
-    joining = _lambda_s(hours * JOIN_S_PER_HOUR, fleet.sound_mb) if voices else 0.0
+    heard = hours if voices else 0.0
+    sound_s = heard * (MIX_S_PER_HOUR + AAC_S_PER_HOUR) + hours * voices * VOICE_S_PER_HOUR
+    mixing = START_S + _lambda_s(sound_s, fleet.sound_mb) / fleet.mixers
+    joining = _lambda_s(heard * JOIN_S_PER_HOUR, fleet.sound_mb)
     finishing = FINISH_S + hours * FINISH_S_PER_HOUR
     ends = _ends(rendering, fleet.at_once)
     return Estimate(

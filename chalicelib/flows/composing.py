@@ -4,8 +4,9 @@
 |-------|-------------------------------|------------------------------------------------------------|
 | plan  | the session's facts and peaks | the sheet: a line for each of the others                   |
 | chunk | its line, pieces of segments  | one segment of the stream; the first one the beginning too |
-| part  | its line, voices              | a part of the mix                                          |
-| mix   | the parts                     | the sound as one MP4                                       |
+| part  | its line, voices              | a slice of the mix                                         |
+| encode| its line and the head, slices | the same slice in AAC                                      |
+| mix   | the slices in AAC             | the sound as one MP4                                       |
 | finish| all of these                  | the playlists, and the MP4                                 |
 
 No task has a lease: the machine that runs them begins each once, counts its tries, and knows when it is over.
@@ -29,7 +30,7 @@ from chalicelib.core.cutting import chunks, picture
 from chalicelib.core.errors import NotFound, NotNow
 from chalicelib.core.ids import Kind
 from chalicelib.core.layout import layout
-from chalicelib.core.mixing import mixing, without
+from chalicelib.core.mixing import encoding, mixing, without
 from chalicelib.core.plan import sources, states
 from chalicelib.core.playlist import MASTER
 from chalicelib.core.price import cost
@@ -204,6 +205,14 @@ def part(world: World, run: Run, place: Place, memory_mb: int) -> None:
     _mixed(world, run, step_of(json.loads(_line(world, run, place))), began, memory_mb)
 
 
+def encode(world: World, run: Run, place: Place, memory_mb: int, head: Place) -> None:
+    """Encode the slice of this line."""
+    began = world.now()
+    join, part = head_of(_line(world, run, head)).join, step_of(json.loads(_line(world, run, place)))
+    assert join is not None
+    _mixed(world, run, encoding(part, join), began, memory_mb)
+
+
 def mix(world: World, run: Run, head: Place, memory_mb: int) -> None:
     """Join the slices, where anybody is heard."""
     began = world.now()
@@ -282,14 +291,21 @@ def _whole(run: Run, composition: Composition, head: Head) -> Whole:
 def perform(world: World, told: Mapping[str, Any], memory_mb: int) -> None:
     """One of the tasks behind the plan, as the machine tells of it."""
     begin, end = told["place"]
-    fault = told.get("fault")
-    more = {"fault": reason(fault["Error"], fault["Cause"])} if fault else {}
+    fault, head = told.get("fault"), told.get("head")
+    more: dict[str, Any] = {"fault": reason(fault["Error"], fault["Cause"])} if fault else {}
+    more |= {"head": (head[0], head[1])} if head else {}
     run = run_of(told)
     with _task(world, run):
         TASKS[told["task"]](world, run, (begin, end), memory_mb, **more)
 
 
-TASKS: dict[str, Callable[..., None]] = {"chunk": chunk, "part": part, "mix": mix, "finish": finish}
+TASKS: dict[str, Callable[..., None]] = {
+    "chunk": chunk,
+    "part": part,
+    "encode": encode,
+    "mix": mix,
+    "finish": finish,
+}
 
 
 def ended(world: World, told: Mapping[str, Any]) -> None:

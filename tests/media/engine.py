@@ -17,6 +17,7 @@ from chalicelib.core.timeline import scanned
 from chalicelib.media.copies import copies
 from chalicelib.media.poster import make_poster
 from chalicelib.media.repair import repair
+from chalicelib.media.sound.aac import encode, mux
 from chalicelib.media.sound.join import join
 from chalicelib.media.sound.make import sound
 from tests.media.meeting import Segment
@@ -28,6 +29,8 @@ SESSION = "s1"
 MAKERS: dict[str, Callable[[Step, Store], list[Made]]] = {
     "copies": copies,
     "join": join,
+    "encode": encode,
+    "mux": mux,
     "poster": make_poster,
     "sound": sound,
 }
