@@ -2,11 +2,11 @@
 
 `python -m bench.fleet [--minutes M] [--samples N]`.
 
-Measured here: the CPU of real chunks of each layout, of mixing and of encoding a slice of the sound, of joining
+Measured here: the CPU of real chunks of each layout, of mixing and of encoding a slice of sound, of joining
 all slices and of finishing, each in a process of its own, and how much each reads and writes. Cameras are of
-640x360 in VP8 at 30 frames a second, of which 15 % are dropped: somebody who is drawn moves before a room that
-keeps still, and a sensor's noise is over all. One person shares a screen in the half of the session; somebody
-else speaks every 20 s.
+640x360 in VP8 at 30 frames a second, of which 15 % are dropped: somebody who is drawn moves before a room
+that keeps still, and a sensor's noise is over all. One person shares a screen in the half of the session;
+somebody else speaks every 20 s.
 
 Simulated: the template's state machine. Nothing here ran in an account, so it is assumed that
 
@@ -204,9 +204,8 @@ def _sound(hour: Hour) -> Sound:
     part = hour.done(step=middle.told())
     encoding = coded(middle, join)
     own = encoding.parts[0]
-    encode = hour.done(
-        step=replace(encoding, parts=(own, *_beside(hour.folder, own, encoding.parts[1:]))).told()
-    )
+    _beside(hour.folder, own, encoding.parts)
+    encode = hour.done(step=encoding.told())
     parts = (f"{encoding.target}/{encoding.outputs[0].name}",) * len(slices)
     joined = hour.done(step=replace(join, parts=parts).told())
     return Sound(part, encode, joined, len(slices), f"{join.target}/{join.outputs[0].name}")
