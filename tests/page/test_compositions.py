@@ -86,7 +86,10 @@ def test_a_video_appears_with_its_progress_and_moves_on_by_itself(watch: Watch, 
     page = opened(watch())
     told, bar = row(page), row(page).get_by_role("progressbar", name="Rendered of Grid, 180p")
     expect(told.locator(".phase")).to_have_text("Waiting")
-    expect(told).to_contain_text("Takes about 8 s · about $0.0007")
+    estimate = studio.told()[0]["estimate"]
+    expect(told).to_contain_text(
+        f"Takes about {estimate['seconds']:.0f} s · about ${estimate['dollars']:.4f}"
+    )
     assert bar.get_attribute("value") is None
 
     studio.planned(composition_id)
