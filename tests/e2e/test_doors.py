@@ -116,12 +116,16 @@ def test_the_page_comes_with_all_that_it_loads(stage: Stage) -> None:
     while missing := asked - served.keys():
         for url in missing:
             served[url] = requests.get(url, timeout=TIMEOUT_S)
-            asked |= {urljoin(url, name) for name in re.findall(r'from "(\./[^"]+)"', served[url].text)}
+            asked |= {
+                urljoin(url, name) for name in re.findall(r'(?:from |import\()"(\./[^"]+)"', served[url].text)
+            }
 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     assert {url.rpartition("/")[2] for url in served} == {
-        path.name for path in (ROOT / "chalicelib/web").iterdir() if path.suffix != ".html"
+        path.name
+        for path in (ROOT / "chalicelib/web").rglob("*.*")
+        if path.suffix in (".css", ".js", ".mjs", ".svg")
     }
     assert {answer.status_code for answer in served.values()} == {200}
     assert {"immutable" in answer.headers["Cache-Control"] for answer in served.values()} == {True}
