@@ -38,9 +38,11 @@ class Long:
         asked(hall.world, **SAID)
         (told,) = hall.world.composer.begun.values()
         planned = plan(hall.world, told, 128)
-        for place in planned["slices"]:
-            perform(hall.world, {**told, "task": "part", "place": place}, 128)
-        perform(hall.world, {**told, "task": "mix", "place": planned["head"]}, 128)
+        head = planned["head"]
+        tasks = [{"task": "part", "place": place} for place in planned["slices"]]
+        tasks += [{"task": "encode", "place": place, "head": head} for place in planned["slices"]]
+        for task in (*tasks, {"task": "mix", "place": head}):
+            perform(hall.world, {**told, **task}, 128)
         body, _ = hall.world.shelf.files[f"{told['folder']}/{SHEET}"]
         return cls(hall, Sheet(body), told["folder"])
 
