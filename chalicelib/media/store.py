@@ -1,6 +1,7 @@
 """Where makers read from and write to: what `ports.Store` and `ports.Writing` promise, as media knows it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from chalicelib.core.step import Made, Output
@@ -35,6 +36,17 @@ class Store(Protocol):
     def write(self, name: str, content_type: str) -> Writing:
         """Begin a file."""
         ...
+
+
+@contextmanager
+def begun(store: Store, name: str, content_type: str) -> Iterator[Writing]:
+    """A new file, of which nothing stays where its making breaks off."""
+    writing = store.write(name, content_type)
+    try:
+        yield writing
+    except BaseException:
+        writing.abandon()
+        raise
 
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "vtt": "text/vtt"}

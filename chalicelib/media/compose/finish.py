@@ -14,7 +14,7 @@ from chalicelib.media.compose.boxes import Laid, Media, Sample, fragment, init, 
 from chalicelib.media.compose.encoding import codec_of, media_of
 from chalicelib.media.compose.fragments import read_fragment
 from chalicelib.media.compose.sound import Sound
-from chalicelib.media.store import Store, Writing
+from chalicelib.media.store import Store, Writing, begun
 
 TYPES = {"m3u8": "application/vnd.apple.mpegurl", "mp4": "video/mp4"}
 _SOUND_TYPE = "audio/mp4"
@@ -37,12 +37,8 @@ def finish(whole: Whole, formats: Iterable[str], store: Store) -> list[File]:
 
 
 def _written(store: Store, name: str, content_type: str, write: Callable[[Writing], None]) -> File:
-    writing = store.write(name, content_type)
-    try:
+    with begun(store, name, content_type) as writing:
         write(writing)
-    except BaseException:
-        writing.abandon()
-        raise
     return File(name, content_type, writing.size)
 
 

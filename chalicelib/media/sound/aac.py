@@ -7,20 +7,20 @@ Opus, all but the last.
 
 from array import array
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import batched, chain, islice
 
 import numpy as np
 
 from chalicelib.core.step import Made, Step
 from chalicelib.media.decoding import Decoding
-from chalicelib.media.sound.level import Array, integrated
+from chalicelib.media.sound.level import Array
 from chalicelib.media.sound.make import CONTENT_TYPES
 from chalicelib.media.sound.mix import gain_of
 from chalicelib.media.sound.mp4 import PACKET, Mp4, encoder, frames
 from chalicelib.media.sound.opus import FRAME, LOOK_AHEAD
-from chalicelib.media.sound.part import Part, read_part
-from chalicelib.media.store import Store
+from chalicelib.media.sound.part import Part, loudness, read_part
+from chalicelib.media.store import Store, begun
 
 LEAD, AFTER = 24, 4  # packets of AAC
 _BEFORE = 40  # packets of Opus: the lead, and 0.3 s for a decoder to hear as one that was there before
@@ -34,16 +34,12 @@ def encode(step: Step, store: Store) -> list[Made]:
     own, *keys = step.parts
     (output,) = step.outputs
     parts = [read_part(store.read(key))[0] for key in keys]
-    lufs, peak = _loudness(parts)
+    lufs, peak = loudness(parts)
     gain, number = gain_of(lufs, peak, step.lufs), keys.index(own)
     told = Part(parts[number].samples, peak, array("f"))
-    writing = store.write(output.name, CONTENT_TYPES[output.form])
-    try:
+    with begun(store, output.name, CONTENT_TYPES[output.form]) as writing:
         writing.body(Part.packed(_packets(parts, keys, number, gain, store)))
         writing.front(told.front())
-    except BaseException:
-        writing.abandon()
-        raise
     return [Made(output, output.name, CONTENT_TYPES[output.form], writing.size, step.start, step.end)]
 
 
@@ -51,22 +47,12 @@ def mux(step: Step, store: Store) -> list[Made]:
     """One MP4 of all slices' packets."""
     (output,) = step.outputs
     content_type = CONTENT_TYPES[output.form]
-    writing = store.write(output.name, content_type)
-    try:
+    with begun(store, output.name, content_type) as writing:
         file = Mp4(writing)
         for packet in chain.from_iterable(read_part(store.read(key))[1] for key in step.parts):
             file.add(packet)
         file.finish()
-    except BaseException:
-        writing.abandon()
-        raise
     return [Made(output, output.name, content_type, writing.size, step.start, step.end)]
-
-
-def _loudness(parts: Sequence[Part]) -> tuple[float | None, float]:
-    """Of the whole mix: LUFS, and the true peak, 1 at full scale."""
-    energies = array("f", chain.from_iterable(part.energies for part in parts))
-    return integrated(energies), max((part.peak for part in parts), default=0.0)
 
 
 def _packets(parts: list[Part], keys: list[str], number: int, gain: int, store: Store) -> Iterator[bytes]:

@@ -3,21 +3,20 @@
 AAC is made of the same packets, decoded: by then the loudness is known, so that it can be given its gain.
 """
 
-from array import array
 from collections.abc import Iterator
-from itertools import batched, chain, islice
+from itertools import batched, islice
 
 import numpy as np
 
 from chalicelib.core.step import Made, Step
 from chalicelib.media.decoding import Decoding
-from chalicelib.media.sound.level import decibels, integrated
+from chalicelib.media.sound.level import decibels
 from chalicelib.media.sound.make import CONTENT_TYPES
 from chalicelib.media.sound.mix import gain_of, notes_of
 from chalicelib.media.sound.mp4 import Mp4
 from chalicelib.media.sound.opus import FRAME, LOOK_AHEAD, OpusWebm
-from chalicelib.media.sound.part import Part, read_part
-from chalicelib.media.store import Store, Writing
+from chalicelib.media.sound.part import Part, loudness, read_part
+from chalicelib.media.store import Store, Writing, begun
 
 _AT_ONCE = 200  # packets
 
@@ -26,17 +25,12 @@ def join(step: Step, store: Store) -> list[Made]:
     """The mix out of `step.parts`, which follow each other and all but the last have whole 100 ms."""
     (output,) = step.outputs
     parts = [read_part(store.read(key))[0] for key in step.parts]
-    energies = array("f", chain.from_iterable(part.energies for part in parts))
-    lufs, peak = integrated(energies), max((part.peak for part in parts), default=0.0)
+    lufs, peak = loudness(parts)
     gain, samples = gain_of(lufs, peak, step.lufs), sum(part.samples for part in parts)
     content_type = CONTENT_TYPES[output.form]
-    writing = store.write(output.name, content_type)
-    try:
+    with begun(store, output.name, content_type) as writing:
         write = _mp4 if output.form == "mp4" else _webm
         write(writing, _packets(step.parts, parts, store), samples, gain)
-    except BaseException:
-        writing.abandon()
-        raise
     notes = notes_of(lufs, decibels(peak), gain)
     return [Made(output, output.name, content_type, writing.size, step.start, step.end, notes)]
 

@@ -5,10 +5,12 @@ A line of JSON with its length before it, then each packet with its length befor
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from chalicelib.media.ebml import Window
+from chalicelib.media.sound.level import integrated
 
 _HEAD, _SIZE = 4, 2
 
@@ -31,6 +33,12 @@ class Part:
     def packed(packets: Iterable[bytes]) -> bytes:
         """Packets as they are stored."""
         return b"".join(len(packet).to_bytes(_SIZE) + packet for packet in packets)
+
+
+def loudness(parts: Sequence[Part]) -> tuple[float | None, float]:
+    """Of the mix that these slices make: LUFS, and the true peak, 1 at full scale."""
+    energies = array("f", chain.from_iterable(part.energies for part in parts))
+    return integrated(energies), max((part.peak for part in parts), default=0.0)
 
 
 def read_part(chunks: Iterable[bytes]) -> tuple[Part, Iterator[bytes]]:
