@@ -8,11 +8,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
+)
+
+
+# Nothing passes by being waited for: this is how long a busy machine may take.
+PATIENCE_MS = 20_000
+POLICY = (
+    "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.effectiveDirective}`))"
 )
 
 
@@ -29,6 +36,20 @@ def chromium(playwright: Playwright) -> Browser:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     assert found, "this drives a real browser: install Debian's package chromium"
     return playwright.chromium.launch(executable_path=found, args=FLAGS.split())
+
+
+def overheard(browser: Browser, width: int, height: int, asked: list[str], complaints: list[str]) -> Page:
+    """A page in a profile of its own; what it asks for and complains of is noted."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, locale="en-GB", reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda fault: complaints.append(str(fault)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.add_init_script(POLICY)
+    return page
 
 
 class Door(BaseHTTPRequestHandler):

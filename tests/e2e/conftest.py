@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Page
 from local import stack as standing
 from local.demo.script import PEOPLE, SCRIPT
 from local.videosdk import Meeting
+from tests.browser import overheard
 from tests.e2e.stage import Stage, Told, until
-from tests.e2e.visit import PATIENCE_MS, POLICY, Visit, Visits, session
+from tests.e2e.visit import Visit, Visits, session
 
 
 @pytest.fixture(scope="session")
@@ -176,16 +177,10 @@ def visits(browser: Browser, stage: Stage) -> Iterator[Visits]:
     opened: list[tuple[Visit, str]] = []
 
     def begin(expected: str = "") -> Visit:
-        context = browser.new_context(
-            viewport={"width": 1280, "height": 1400}, locale="en-GB", reduced_motion="reduce"
-        )
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        visit = Visit(page, stage.told["page"].partition("#")[0])
-        page.on("request", lambda request: visit.asked.append(request.url))
-        page.on("pageerror", lambda fault: visit.complaints.append(str(fault)))
-        page.on("console", lambda said: visit.complaints.append(said.text) if said.type == "error" else None)
-        page.add_init_script(POLICY)
+        asked: list[str] = []
+        complaints: list[str] = []
+        page = overheard(browser, 1280, 1400, asked, complaints)
+        visit = Visit(page, stage.told["page"].partition("#")[0], asked, complaints)
         opened.append((visit, expected))
         return visit
 

@@ -12,9 +12,10 @@ import requests
 from playwright.sync_api import Page, expect
 
 from local.demo.script import PEOPLE
+from tests.browser import PATIENCE_MS
 from tests.e2e.conftest import Demo
 from tests.e2e.stage import TIMEOUT_S, Stage, Told, until
-from tests.e2e.visit import LISTEN, PATIENCE_MS, Visits, click_at, drawn, listed, play
+from tests.e2e.visit import LISTEN, Visits, click_at, drawn, listed, play
 
 pytestmark = pytest.mark.e2e
 

@@ -1,16 +1,11 @@
 """Somebody who looks at the page, in a browser of their own; and what they see, hear and do there."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from playwright.sync_api import Page
 
 from tests.e2e.stage import Stage, Told
-
-PATIENCE_MS = 20_000
-POLICY = (
-    "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.effectiveDirective}`))"
-)
 
 
 @dataclass
@@ -19,8 +14,8 @@ class Visit:
 
     page: Page
     base: str
-    asked: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    asked: list[str]
+    complaints: list[str]
 
     def to(self, fragment: str, settled: str) -> Page:
         """Follow an address of the page until this is there."""

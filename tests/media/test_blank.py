@@ -58,7 +58,6 @@ def test_a_size_has_the_same_bytes_each_time(codec: str) -> None:
     assert made(codec, 320, 180) == first
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="priorities are read as Linux tells them")
 @pytest.mark.parametrize("codec", DECODERS)
 def test_no_encoder_leaves_its_priority_behind(codec: str) -> None:
     blank.cache_clear()

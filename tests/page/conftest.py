@@ -1,12 +1,13 @@
 """A fresh profile and stack for each test; whatever the browser complains of fails it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import PATIENCE_MS, overheard
 from tests.page.meeting import HOSTILE, REVIEW, TROUBLED, UNDER_WAY
 from tests.page.stack import TOKEN, Stack, served
 from tests.page.studio import Reel, Studio
@@ -47,8 +48,8 @@ class Watched:
 
     page: Page
     stack: Stack
-    asked: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    asked: list[str]
+    complaints: list[str]
 
     def open(self, session_id: str = "", settle: str = "main h1") -> Page:
         """Go to the list, or to a session, with a token in the fragment as a link would have it."""
@@ -60,14 +61,9 @@ class Watched:
         return self.page
 
 
-# Nothing passes by being waited for: this is how long a busy machine may take.
-PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 
 GO = "(id) => { location.hash = `#/sessions/${encodeURIComponent(id)}`; }"
-POLICY = (
-    "addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.effectiveDirective}`))"
-)
 
 type Watch = Callable[..., Watched]
 
@@ -78,18 +74,9 @@ def watch(browser: Browser, stack: Stack) -> Iterator[Watch]:
     opened: list[tuple[Watched, str]] = []
 
     def begin(width: int = 1280, expected: str = "") -> Watched:
-        context = browser.new_context(
-            viewport={"width": width, "height": 860}, locale="en-GB", reduced_motion="reduce"
-        )
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        watched = Watched(page, stack)
-        page.on("request", lambda request: watched.asked.append(request.url))
-        page.on("pageerror", lambda fault: watched.complaints.append(str(fault)))
-        page.on(
-            "console", lambda said: watched.complaints.append(said.text) if said.type == "error" else None
-        )
-        page.add_init_script(POLICY)
+        asked: list[str] = []
+        complaints: list[str] = []
+        watched = Watched(overheard(browser, width, 860, asked, complaints), stack, asked, complaints)
         opened.append((watched, expected))
         return watched
 
